@@ -1,0 +1,709 @@
+r"""Reward GSM8K-style answers by rule: does the response commit to the reference's number?
+
+    >>> grade("She sells 9 eggs a day, so she makes 9 * 2 = 18 dollars.\n#### 18", "#### 18").score
+    1.0
+    >>> grade("所以答案是七十二元。", "72").score
+    1.0
+    >>> grade("The answer is 17, 18 or 19.", "18").reason
+    <Reason.NO_ANSWER: 'no_answer'>
+
+How a response is read:
+
+1. Thought is dropped: `<think>...</think>`, closed or not.
+2. Statements of an answer are found: `####`, `\boxed{}`, `<answer>`, "the answer is", "答案是" and their variants; or the
+   response is nothing but the answer. The last number of a text is never taken for its answer.
+3. Each statement is read token by token. It holds a value if it commits to exactly one number; a list, a range, an
+   inequality, a negation or an unfinished sum holds none.
+4. The last statement counts. It is void when an equally formal one disagrees and nothing in between says that it was
+   corrected, or when the text after it takes it back.
+
+Numbers are exact (`fractions.Fraction`) and compared by value: 1,234 = 1234.0 = １２３４ = 一千二百三十四. Units and currency are
+ignored. A percent sign is ignored too (GSM8K's references carry none): 25% equals 25, not 0.25.
+
+Every step looks at a bounded window or runs a linear scan, so a megabyte of anything takes milliseconds, on any thread.
+
+Standard library only. Source of the task and of `####`: Cobbe et al. 2021, "Training Verifiers to Solve Math Word
+Problems". Signature of `gsm8k_reward_fn`: AReaL 1.0.
+"""
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from ..outcome import Outcome, Reason
+
+__all__ = ["extract_answer", "grade", "gsm8k_reward_fn"]
+
+Number = int | Fraction
+WINDOW = 300  # characters of a statement that are read; no committed number is longer
+MOST_STATEMENTS = 16  # of each kind that are looked at, from the end
+
+
+def grade(response: str, reference: str) -> Outcome:
+    """Score 1.0 if the response's final committed answer equals the reference's number, else 0.0.
+
+    Args:
+        response: what the policy wrote; any string.
+        reference: a number ("18", "1,234", "3/4") or a worked GSM8K solution that ends in "#### 18".
+
+    Returns:
+        `correct` (1.0), `wrong` or `no_answer` (0.0), or an abstention, `bad_reference`, when the reference holds no
+        number.
+    """
+    expected = _read_reference(reference)
+    if expected is None:
+        return Outcome(
+            None, Reason.BAD_REFERENCE, f"no number in the reference {reference[-60:]!r}"
+        )
+    answer = _read(response)
+    if answer is None:
+        return Outcome(0.0, Reason.NO_ANSWER)
+    if answer != expected:
+        return Outcome(0.0, Reason.WRONG, f"{_short(answer)} is not {_short(expected)}")
+    return Outcome(1.0, Reason.CORRECT)
+
+
+def extract_answer(response: str) -> str | None:
+    """Return the response's final committed answer as a plain number ("72", "-2.5" as "-5/2"), or None."""
+    answer = _read(response)
+    return None if answer is None else str(answer)
+
+
+def gsm8k_reward_fn(
+    prompt: str,
+    completions: str,
+    prompt_ids: list[int],
+    completion_ids: list[int],
+    answer: str,
+    **kwargs: Any,
+) -> float:
+    """AReaL's reward signature: one completion in, one float out.
+
+    Args:
+        prompt, prompt_ids, completion_ids: not used; AReaL passes them.
+        completions: the text of one completion, in spite of the plural.
+        answer: GSM8K's column of that name.
+        **kwargs: the data set's other columns, not used.
+
+    Raises:
+        Abstained: the reference is broken. AReaL drops the trajectory instead of training on a made-up zero.
+    """
+    return grade(completions, str(answer)).require_score()
+
+
+# --- Numbers -------------------------------------------------------------------------------------------------------
+
+
+_DIGITS = {
+    c: n
+    for n, row in enumerate("零〇 一壹 二贰两 三叁 四肆 五伍 六陆 七柒 八捌 九玖".split())
+    for c in row
+}
+_UNITS = {
+    c: 10**n
+    for n, row in ((1, "十拾"), (2, "百佰"), (3, "千仟"), (4, "万"), (8, "亿"))
+    for c in row
+}
+_SCALES = {"k": 3, "hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_VULGAR = {
+    c: Fraction(v)
+    for c, v in zip(
+        "½⅓⅔¼¾⅕⅖⅗⅘⅙⅛", "1/2 1/3 2/3 1/4 3/4 1/5 2/5 3/5 4/5 1/6 1/8".split(), strict=True
+    )
+}
+_THOUGHT = ("<think>", "<thinking>", "<thought>", "<reasoning>", "<Think>", "<THINK>", "◁think▷")
+_THOUGHT_END = tuple(tag[0] + "/" + tag[1:] for tag in _THOUGHT)
+_NORMAL = (
+    {0xFF01 + i: 0x21 + i for i in range(94)}
+    | {0x3000: " ", 0x2212: "-", 0xFE63: "-", 0x2044: "/", 0xFFE5: "¥"}
+    | str.maketrans(
+        "為個萬億兩點負錯對應該於餘幾還從過間結後", "为个万亿两点负错对应该于余几还从过间结后"
+    )
+)
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+
+_GAP = (
+    r"(?:(?:\\!)?,(?:\\!)?|\{,\}|\\[,;:!]|[\u00a0\u2009\u202f])"  # between groups of three digits
+)
+_ARABIC = rf"(?:[0-9](?:{_GAP}?[0-9]|\.(?=[0-9]))*|\.[0-9]+)"
+_CN = rf"(?:[{''.join(_DIGITS)}{''.join(_UNITS).replace('千', '')}]|千(?![克米瓦卡]))"  # 3千克 is 3 kg
+_CN_RUN = (
+    rf"(?:(?:{_ARABIC}\s*(?=[百千万亿]))?{_CN}(?:[0-9]|{_CN})*(?:点[0-9{''.join(_DIGITS)}]+)?)"
+)
+_PLAIN = re.compile(rf"[0-9]+(?:\.[0-9]+)?|[0-9]{{1,3}}(?:{_GAP}[0-9]{{3}})+(?:\.[0-9]+)?|\.[0-9]+")
+_NUMBER = rf"""
+    (?P<sign>(?:[-+负]|(?<![0-9a-z])–|零下|minus\s|negative\s)?) (?:\\?[$€£¥₹])? (?:
+        (?P<latex_whole>[0-9]+)?\s*\\[dt]?frac\s*
+            (?:\{{\s*(?P<latex_top>-?[0-9]+)\s*\}}|(?P<top1>[0-9]))\s*(?:\{{\s*(?P<latex_low>[0-9]+)\s*\}}|(?P<low1>[0-9]))
+      | (?:(?P<cn_whole>{_CN_RUN}|[0-9]+)又)?(?P<cn_low>{_CN_RUN}|[0-9]+)分之(?P<cn_top>{_CN_RUN}|{_ARABIC})
+      | (?P<chinese>{_CN_RUN})
+      | (?P<vulgar_alone>[{"".join(_VULGAR)}])
+      | (?P<arabic>{_ARABIC})
+        (?: \s+(?:and\s+)?(?P<top>[0-9]+)/(?P<low>[0-9]+) | \s*/\s*(?P<over>[0-9]+) | \s?(?P<vulgar>[{"".join(_VULGAR)}])
+          | (?P<half>\s+and\s+a\s+half)
+          | e(?P<exponent>[-+]?[0-9]{{1,3}})(?![0-9])
+          | \s*(?:\\times|\\cdot|[×x*])\s*10\s*(?:\^\s*\{{?\s*(?P<power>-?[0-9]{{1,3}})(?:\s*\}})?|(?P<raised>[⁻⁰¹²³⁴-⁹]+))
+        )?
+        (?:[\s-]*(?P<scale>{"|".join(_SCALES)})\b)?
+    ) (?:\s*\\?%)?
+"""
+
+
+def _decimal(text: str) -> Fraction | None:
+    """Read "1,234.50"; None for malformed grouping such as "12,34" or for two points."""
+    return Fraction(re.sub(_GAP, "", text)) if _PLAIN.fullmatch(text) else None
+
+
+def _chinese(text: str) -> Fraction | None:
+    """Read "一百零五", "3万", "三点五", "一百二" (120); None for what is no single number, such as "七八十"."""
+    whole, _, decimals = text.partition("点")
+    total = section = Fraction(0)
+    digit: Fraction | None = None
+    unit = 0  # the last one seen
+    for part in re.findall(rf"{_ARABIC}|\S", whole):
+        if part in _UNITS:
+            if digit is None and not section and not (part in "十拾" and unit == 0):
+                return None  # only 十 may do without a digit: 十五, 十万零十
+            unit = _UNITS[part]
+            if unit < 10**4:
+                section, digit = section + (1 if digit is None else digit) * unit, None
+            else:
+                total, section, digit = total + (section + (digit or 0)) * unit, Fraction(0), None
+        elif digit is not None:
+            return None
+        elif part in "零〇" and (section or total):
+            unit = 0
+        else:
+            digit = Fraction(_DIGITS[part]) if part in _DIGITS else _decimal(part)
+            if digit is None:
+                return None
+    if digit is not None and unit >= 100:
+        digit *= unit // 10  # 一百二 is 120; with 零 between, unit is 0
+    total += section + (digit or 0)
+    if decimals:
+        total += Fraction("0." + "".join(str(_DIGITS.get(c, c)) for c in decimals))
+    return total
+
+
+def _number(m: re.Match[str]) -> Fraction | None:
+    """The exact value of a match of `_NUMBER`; None if malformed."""
+    whole: Fraction | None = Fraction(0)
+    top = low = None
+    if m["chinese"]:
+        whole = _chinese(m["chinese"])
+    elif m["arabic"]:
+        whole = _decimal(m["arabic"])
+        if m["over"]:
+            whole, top, low = Fraction(0), whole, Fraction(int(m["over"]))
+        elif m["top"]:
+            top, low = Fraction(int(m["top"])), Fraction(int(m["low"]))
+        elif m["vulgar"]:
+            top, low = _VULGAR[m["vulgar"]], Fraction(1)
+        elif m["half"]:
+            top, low = Fraction(1), Fraction(2)
+    elif m["vulgar_alone"]:
+        whole = _VULGAR[m["vulgar_alone"]]
+    elif m["cn_low"]:
+        whole = _chinese(m["cn_whole"]) if m["cn_whole"] else whole
+        top = _chinese(m["cn_top"])
+        low = (
+            Fraction(1) if m["cn_low"] == "百" else _chinese(m["cn_low"])
+        )  # 百分之二十五 is 25%: the sign is ignored
+    else:
+        whole = Fraction(int(m["latex_whole"] or 0))
+        top, low = (
+            Fraction(int(m["latex_top"] or m["top1"])),
+            Fraction(int(m["latex_low"] or m["low1"])),
+        )
+    if whole is None or (low is not None and (top is None or not low)):
+        return None
+    value = whole + (top / low if top is not None and low is not None else 0)
+    power = m["exponent"] or m["power"] or (m["raised"] or "0").translate(_SUPERSCRIPTS)
+    if not re.fullmatch("-?[0-9]{1,3}", power.lstrip("+")):
+        return None
+    value *= Fraction(10) ** (int(power) + _SCALES.get(m["scale"] or "", 0))
+    return -value if m["sign"] and m["sign"] != "+" else value
+
+
+# --- One statement -------------------------------------------------------------------------------------------------
+
+_UNIT_WORDS = frozenset(
+    "km m cm mm ft in yd mi kg g mg lb lbs oz l ml kl h hr hrs min mins s sec secs ms mph kph kmh am pm usd rmb cny eur"
+    " gbp yuan gb mb tb w kw kwh pcs ct cts st nd rd th".split()
+)
+_HEDGES = frozenset("maybe perhaps possibly even rather 是 能 以".split())
+_VARIABLES = frozenset("x y z n k t dozen".split())
+_FILLERS = frozenset(
+    "is be to the a an of equal equals exactly therefore thus hence then so simply just indeed about approximately roughly"
+    " around probably only precisely actually clearly definitely certainly now total sum amount value number final answer option"
+    " , : … ... — – 是 为 即 约 大 概 共 一 总 计 合 应 该 就 正 好 等 于 恰 确 实 当 然 最 终 人 民 币 的 数 量 值 结 果 答 案".split()
+)
+_TOKEN = re.compile(
+    rf"""
+    (?P<skip_bullet>(?<=\n)[-*•]\s) | (?P<end>\.(?=[\s*"')\]}}$]|$) | [。!?;\n] | <\|)
+  | (?P<lexical>一[共起样定般些下直旦旁边致目] | 五一 | 一个(?=[\u4e00-\u9fff]) | 第(?:{_CN}|[0-9])+ | 万一 | 十分 | [唯统同每任某]一 | 进一步
+      | [三四五六八]角形 | [0-9个一两三四五]+位数)
+  | (?P<negation>\b(?:not|never|cannot|no|neither|nor|without|any|anything(?:\sbut)?|false)\b | e\.g\. | [a-z]+n['’]t\b
+      | 并?不是 | 并非 | 绝非 | 不[会能等可止仅] | 没有 | 否 | [个十百千]位 | 除(?!以) | \\neq?\b | ≠)
+  | (?P<instead>\b(?:but|rather|instead)\b | 而是)
+  | (?P<bound>\b(?:at\s(?:least|most) | (?:more|less|fewer|greater|higher|lower|larger|smaller)\sthan(?:\sor\sequal\sto)?
+        | over | under | above | below | up\sto | exceed(?:s|ing)? | between | within | from | almost | nearly
+        | (?:minimum|maximum)(?:\sof)? | some)\b
+      | 大于 | 小于 | 超过 | 多于 | 少于 | 高于 | 低于 | 不[到足] | 至[少多] | 最[多少] | 不[少低高大小多]于 | 介于 | 从 | 近 | 数(?=[十百千万]))
+  | (?P<beyond>\b(?:or|and)\s(?:more|less|fewer|so|above|below|under|over|higher|lower|greater|up)\b | \b(?:plus|base|odd|ish|unless|times\s(?:the|as|more))\b
+      | 以[上下内外] | 之[间内] | 开外 | 上下 | (?:[二八十六]+|[0-9]+)?进制 | [多余来](?=[个岁元人天块名斤只本页]) | [多余几] | .?半 | 的(?:倍|因|约|平方|立方))
+  | (?P<either>\b(?:and/or|or|versus|vs|otherwise)\b | 或者? | 还是 | 要么 | 也[可许])
+  | (?P<join>\b(?:and|to|through|till|until)\b | [,、&~—‒‐…|] | –(?![0-9]) | (?<=[0-9a-z])– | -(?!\\?[$€£¥₹]?(?:[0-9.]|\\[dt]?frac|[½¼¾])) | \.\.\. | \\(?:sim|ldots|dots|cdots|mid|vee)\b | 和 | 以?及 | 与 | [至到])
+  | (?P<equals>={{1,3}} | ≈ | ≡ | \\approx\b | \\equiv\b | [→⇒] | [-=]> | \\(?:right|Right|long)arrow\b | \\to\b | \\implies\b)
+  | (?P<number>{_NUMBER})
+  | (?P<open>(?<=\s)\( | \((?=[^0-9-])) | (?P<close>\))
+  | (?P<skip>\s+ | \*\* | \*(?=\s*$) | (?<![\w)'"])\* | \*(?![\s\d]) | _(?![0-9{{(]) | (?<![0-9])_ | ["'“”‘’「」『』`{{}}\[\]] | (?<![0-9a-z])\( | /(?=\s?[a-z\u3400-\u9fff])
+      | [°℃¢:] (?!\s?[0-9]) | \^\s*\{{?\\circ\}}?\s*[cf]?\b | \\circ\b | \\?% | </?[a-z]+/?>
+      | \\(?:left|right)[()\[\]] | \\(?:text|textbf|textit|mathrm|mathbf|mbox|boxed|fbox|left|right|displaystyle|bf|rm|quad|qquad|degree)\b | \\[$(),;:!\[\]\ ]
+      | \b(?:usd|rmb|cny|us|hk|eur|gbp|rs)\b\.? | (?:usd|rmb|us|hk|rs)(?=\s?[$€£¥₹0-9]) | [$€£¥₹])
+  | (?P<operator>[+×*÷^<>≤≥±∓√π²³⁰-⁹₀-₉_/()‰] | :(?=\s?[0-9]) | \\[a-z]+ | 根号 | [廿卅] | 再?[乘除加减][以上去]? | 倍的)
+  | (?P<word>[a-zà-ÿ]+[0-9]*(?:['’-][a-z]+)? | [\u3400-\u9fff])
+  | (?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_SIMPLE = re.compile(
+    r"[ ]{0,8}(?:\\?\$)?(?:(-?[0-9]{1,15})|([0-9,.]{0,39}[0-9]))\.?(?=\n|\Z)"
+)  # most real answers
+_TEXT_MACRO = re.compile(r"\\(?:text|textbf|mathrm|mbox)\s*\{")
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    start: int
+    end: int
+    value: Number | None  # of a well-formed number
+
+
+class _Reading(NamedTuple):
+    """What a statement says: one value, or, with `value` None, that it commits to none."""
+
+    value: Number | None
+    end: int
+
+
+def _stands_alone(number: _Token, tokens: list[_Token]) -> bool:
+    """True if the tokens after a number leave it alone: a unit or a remark; no list, range, sum, base, second number."""
+    words = 0
+    joined = either = apart = False
+    previous = number
+    for token in tokens:
+        if token.kind == "number":
+            near = words <= (1 if previous.text.isascii() else 3)
+            if either or joined or (near and not apart and token.value != number.value):
+                return False
+        elif token.kind in ("word", "lexical"):
+            if token.text in _VARIABLES or token.text in _SCALES:
+                return False
+            if token.start == number.end and token.text.isascii() and token.text not in _UNIT_WORDS:
+                return False
+            words += 1
+            if token.text not in _HEDGES:
+                apart = apart or joined
+                joined = either = False
+        elif token.kind == "either":
+            either = True
+        elif token.kind == "join":
+            joined = words <= 3
+        elif token.kind == "beyond" or (token.kind == "bound" and (joined or not words)):
+            if words <= 3:
+                return False
+        elif token.kind in ("negation", "instead"):
+            return True
+        elif token.kind == "operator":
+            if previous.kind == "word" and token.text in "^²³":
+                words += 2  # m², cm^3
+            elif not apart and (words <= 1 or token.text[0] in "再乘除加减根倍"):
+                return False
+        elif token.kind == "other" and token.text.isalnum() and token.start == number.end:
+            return False
+        previous = token
+    return True
+
+
+def _apart(tokens: list[_Token], first: _Token, second: _Token) -> bool:
+    """True if a comma or the like stands between two tokens."""
+    return any(t.kind == "join" for t in tokens[tokens.index(first) : tokens.index(second)])
+
+
+def _side(tokens: list[_Token], mode: str) -> _Reading | None:
+    """Read one side of an equation, or a clause without one; None if it states no number."""
+    numbers = [t for t in tokens if t.kind == "number"]
+    if not numbers:
+        return None
+    nothing = _Reading(None, numbers[-1].end)
+    lead = tokens[: tokens.index(numbers[0])]
+    since = max((i for i, t in enumerate(lead) if t.kind == "instead"), default=-1) + 1
+    if any(
+        t.kind == "negation" or "进制" in t.text for t in lead[since:]
+    ):  # "not 71 but 72" states 72
+        rest = [
+            i for i, t in enumerate(tokens) if t.kind == "instead" and t.start > numbers[0].start
+        ]
+        return _side(tokens[rest[0] + 1 :], mode) if rest else nothing
+    leads = all(t.text in _FILLERS for t in lead[since:])
+    if not leads and mode == "number":
+        return nothing if lead and lead[-1].kind in ("bound", "operator", "join") else None
+    chosen = numbers[0]
+    if mode != "number":
+        arabic = [t for t in numbers if not set(t.text) & set(_DIGITS)] or numbers
+        if len(arabic) > 1 and (mode == "reply" or not leads):
+            between = tokens[tokens.index(arabic[-2]) + 1 : tokens.index(arabic[-1])]
+            if not any(t.text in _RESULT_WORDS for t in between):
+                return nothing
+            chosen = arabic[-1]
+        elif not leads or (chosen not in arabic and not _apart(tokens, chosen, arabic[0])):
+            chosen = arabic[0]
+    at = tokens.index(chosen)
+    if (
+        at
+        and tokens[at - 1].kind in ("operator", "bound", "join", "either", "beyond")
+        and tokens[at - 1].text not in _FILLERS
+    ):
+        return nothing
+    if chosen.value is None or not _stands_alone(chosen, tokens[at + 1 :]):
+        return nothing
+    return _Reading(chosen.value, chosen.end)
+
+
+_RESULT_WORDS = frozenset("共 总 计 需 要 付 剩 得 为 是 花 赚 一共".split())
+
+
+def _without_asides(tokens: list[_Token]) -> Iterator[_Token]:
+    """Drop brackets, and what stands in them behind a number; but not "(or 73)", "(base 8)", "(73)"."""
+    number: _Token | None = None
+    aside = False
+    for i, token in enumerate(tokens):
+        if token.kind == "close":
+            aside = False
+        elif token.kind == "open":
+            inside = [t.kind for t in tokens[i + 1 : i + 3]]
+            another = (
+                inside == ["number", "close"] and number and tokens[i + 1].value != number.value
+            )
+            aside = (
+                number is not None and not another and inside[:1] not in (["either"], ["beyond"])
+            )
+        elif not aside:
+            number = token if token.kind == "number" else number
+            yield token
+
+
+def _clause(
+    text: str, start: int, mode: str = "number", stop: int | None = None
+) -> _Reading | None:
+    """Read the clause at `start`; None if it states no number.
+
+    Args:
+        mode: "number" takes a number at once; "sentence" lets words come first; "reply" is a Chinese 答：, a whole
+            sentence whose last number is the answer.
+        stop: where a closed statement, such as a box, ends; without it the clause ends with its sentence.
+    """
+    limit = start + WINDOW if stop is None else stop
+    if m := _SIMPLE.match(text, start, limit):
+        return _Reading(int(m[1]) if m[1] else _decimal(m[2]), m.end())
+    window = _normal(text[start:limit])
+    window = _TEXT_MACRO.sub(lambda m: " " * len(m[0]), window)
+    tokens: list[_Token] = []
+    for m in _TOKEN.finditer(window):
+        kind = "skip" if m.lastgroup == "skip_bullet" else m.lastgroup or "other"
+        if kind == "end":
+            if stop is not None:
+                kind = "operator" if m[0] == "!" else "skip"
+            elif m[0] == "\n" and not tokens:
+                kind = "skip"
+            elif m[0] == "?":  # asked, not answered
+                asked = any(t.kind == "number" for t in tokens)
+                return _Reading(None, start + m.end()) if asked else None
+            else:
+                break
+        if kind != "skip":
+            whole = kind == "number" and (stop is not None or m.end() < WINDOW)
+            value = _number(m) if whole else None
+            tokens.append(_Token(kind, m[0], start + m.start(), start + m.end(), value))
+    sides: list[list[_Token]] = [[]]
+    for token in _without_asides(tokens):
+        if token.kind == "equals":
+            sides.append([])
+        else:
+            sides[-1].append(token)
+    if len(sides) == 1:
+        return _side(sides[0], mode)
+    readings = [_side(side, "sentence") for side in sides]
+    stated = [r for r in readings if r]
+    values = {r.value for r in stated} - {None}
+    if not stated:
+        return None
+    committed = len(values) == 1 and any(
+        r and r.value is not None for r in (readings[0], readings[-1])
+    )
+    return _Reading(values.pop() if committed else None, stated[-1].end)
+
+
+def _bare(text: str) -> Number | None:
+    """The value of a text that is nothing but a number, its currency and its unit."""
+    text = _normal(text.strip()) if len(text) < 1000 else ""
+    if len(text) > 60 or "<" in text:
+        return None
+    tokens = [m for m in _TOKEN.finditer(text) if m.lastgroup not in ("skip", "open", "close")]
+    if tokens and tokens[-1].lastgroup == "end" and tokens[-1][0] != "?":
+        tokens.pop()
+    kinds = [m.lastgroup for m in tokens]
+    if kinds[:1] != ["number"] or set(kinds[1:]) - {"word"} or len(kinds) > 7:
+        return None
+    if any(m[0] in ("is", "was", "are", "were", "if", "是", "不", "吗", "对") for m in tokens):
+        return None
+    reading = _clause(text, 0)
+    return reading.value if reading else None
+
+
+# --- The final statement -------------------------------------------------------------------------------------------
+
+
+class _Statement(NamedTuple):
+    start: int
+    rank: int  # 0: "the result is"; 1: an answer; 2: a format (####, a box, <answer>); 3: an answer called final
+    reading: _Reading
+
+
+_ENGLISH = re.compile(
+    r"""(?:answer|ans)(?:\s+(?:to|for|of)\s+(?:the|this|your)\s+(?:\w+\s+)?(?:question|problem|puzzle|exercise))?[*_"'\s)\]}.]*
+    (?: (?P<sentence> :[*_]* | -> | → | => | is[,:]?\s+that\b )
+      | (?: (?:is|equals|comes\s+(?:out\s+)?to|works\s+out\s+to|turns\s+out\s+to\s+be|amounts\s+to|=|是|为)
+          | (?:would|should|must|will|has\s+to|can\s+only)\s+(?:be|equal)) (?![a-z]) \s*:?
+      | (?P<header>(?<=\n))
+      | (?<=\s)(?=[$\\0-9]))""",
+    re.VERBOSE,
+)
+_CHINESE = re.compile(
+    r"""(?: 答案[】\]*_\s”"」》)]*(?:(?![是为即不未没否位])[\u4e00-\u9fff]){0,6}["”\s]*(?:[:=→]|是:?|为:?|等于|即|如下[:\s])
+      | 答案(?:[】*_\s]*(?:$|\n)|[】\s]*(?=[0-9$¥]))
+      | 答[*\s]*(?P<reply>:)
+      | 结果[*\s]*(?P<result>是:?|为:?|等于|[:=]))[*_\s]*""",
+    re.VERBOSE,
+)
+# What makes an answer somebody else's, or only supposed, when it stands right before "answer" or "答案".
+_NOT_OURS = re.compile(
+    r"""(?: \b(?:if|suppose|assume|assuming|say|whether|wrong|incorrect|previous|initial|first|old|reference|expected|sample
+            |example|his|her|their|student(?:['’]s)?|naive|tempting|common|alleged|model|gold|is|false|case|unclear|unlikely
+            |true|(?<!no\s)doubt(?:ful)?)\s+(?:the\s+|that\s+the\s+|an\s+)*(?:final\s+|correct\s+)?
+      | (?<!\bi\s)(?<!\bwe\s)\b(?:think|thinks|thought|says?|said|claims?|claimed|believes?|guess(?:ed)?|argue[sd]?)
+            \s+(?:that\s+)?(?:the|its|my)\s+(?:\w+\s+)?
+      | (?:错误的?|原来的?|原|之前的?|参考|标准|如果|假如|假设|若|他的|她的|有人(?:说|认为)|题目[说中给的]*|提示:?|[某上]一?[题个]的
+            |以为|不是|猜|学生的?|例题的?|[不没][^,。;]{0,6}(?:认为|说|觉得))[“"「']?(?:最终|正确)?
+      | (?P<not_a_reply>[解问应报作回]))$""",
+    re.VERBOSE,
+)
+_HEADING = re.compile(
+    r"\s*[0-9]{1,2}[.)、]\s+\S[^\n]*\n\s*\S"
+)  # "#### 1. Find the total", and a text below
+_CORRECTION = re.compile(
+    r"""\b(?:wait|actually|oops|hold\s+on|hmm|correct(?:ion|ed)|however|but|mistake|error|wrong|incorrect|re-?check|re-?calculat\w+
+          |re-?do|re-?consider\w*|double-?check\w*|let\s+me\s+check|verif\w+|not|on\s+second\s+thought|scratch\s+that|sorry|i\s+mean
+          |rather|instead|no,|edit|revised?|updated?)
+      | 不对|错|等等|等一下|更正|纠正|修正|重新|再算|抱歉|其实|实际上|检查|而是|改""",
+    re.VERBOSE,
+)
+_CUES = re.compile(
+    r"wait|oops|hold|scratch|second thought|correction|mistake|wrong|incorrect|not |disagree|sorry|actually|rather|edit:|no,|should|made a|[ (,]or |\?|alternatively"
+    r"|\n|错|不|等|正|重|撤|抱歉|应|或"
+)
+_RETRACTION = re.compile(
+    r"""(?P<restated>\b(?:edit:|or\s+rather|no,(?:\s+it(?:['’]s|\s+is))?|should\s+(?:actually\s+)?(?:be|have\s+been))
+          | 应该是|应为|应当是|(?:\A|[,。!\n—])\s{0,9}不,\s*是?(?=\s*[0-9]))
+      | \A[^\n.!。]{0,40}?(?:(?<![没会])错|[?])
+      | \A[.\s]{0,9}\n\s{0,9}(?:[-*•]\s)?\$?[0-9][0-9,.]*\s*(?:\n|\Z)
+      | \A[\s.,;*)$]*(?:or|alternatively|或者?)\W+\$?[0-9]
+      | \b(?:wait|oops|hold\s+on|scratch\s+that|on\s+second\s+thought|correction|i\s+(?:made|was|meant)\s+(?:a|an|wrong)\b|i\s+disagree
+          |sorry,|actually,?\s
+          |(?:that|this|which|it)(?:['’]s|\s+is|\s+was|\s+can['’]?t\s+be|\s+cannot\s+be)\s+(?:wrong|incorrect|not\s+(?:right|correct)|a\s+mistake))
+      | (?<![里有何])不对[,。!;]|(?<![没会])错了|是错的|错误示范|等一下|更正|算错|搞错|重新(?:计)?算|重算|说错|撤回
+      | (?:\A|[。!,\n—])\s{0,9}(?:等等|抱歉|不,)""",
+    re.VERBOSE,
+)
+
+
+_QUOTE = re.compile(r'["`“「『<]|^\[')
+_DIGIT_OR_UNIT = re.compile(r"\$?[ ]?[0-9万亿千百]")
+_PHRASE = re.compile(r"(?:answer|答案)[^.?!。]{0,20}$")
+
+
+def _normal(text: str) -> str:
+    """Lower case, ASCII digits and punctuation, simplified Chinese; as long as `text`, so that positions stay."""
+    lower = text.lower() if "İ" not in text else text
+    return lower if lower.isascii() else lower.translate(_NORMAL)
+
+
+def _occurrences(text: str, *needles: str) -> list[int]:
+    """Where each needle occurs: at most the last `MOST_STATEMENTS` of each."""
+    found: list[int] = []
+    for needle in needles:
+        at = len(text) if needle in text else -1
+        for _ in range(MOST_STATEMENTS if at >= 0 else 0):
+            at = text.rfind(needle, 0, at)
+            if at < 0:
+                break
+            found.append(at)
+    return found
+
+
+def _line_before(text: str, at: int) -> str:
+    return _normal(text[max(text.rfind("\n", max(at - WINDOW, 0), at) + 1, at - WINDOW) : at])
+
+
+def _quoted(before: str) -> bool:
+    """True if what follows `before` on its line stands inside a quotation or a comment."""
+    return _QUOTE.search(before) is not None and (
+        before.count('"') % 2 == 1
+        or before.count("`") % 2 == 1
+        or any(
+            before.count(opening) > before.count(closing)
+            for opening, closing in ("“”", "「」", "『』")
+        )
+        or "<!--" in before
+        or before.startswith("[//]:")
+    )
+
+
+def _closing_brace(text: str, start: int) -> int:
+    """Where the brace that was opened just before `start` closes; 0 if not within the window."""
+    stop = text.find("}", start, start + WINDOW)
+    while stop >= 0 and text.count("{", start, stop) > text.count("}", start, stop):
+        stop = text.find("}", stop + 1, start + WINDOW)
+    return max(stop, 0)
+
+
+def _formats(text: str) -> Iterator[_Statement]:
+    r"""`#### 72`, `\boxed{72}` and `<answer>72</answer>`."""
+    for at in _occurrences(text, "####", "＃＃＃＃"):
+        if not _HEADING.match(text, at + 4, at + WINDOW) and not _disowned(_line_before(text, at)):
+            if reading := _clause(text, at + 4):
+                yield _Statement(at, 2, reading)
+    for at in _occurrences(text, "boxed{"):
+        if _disowned(_line_before(text, at)):
+            continue
+        stop = _closing_brace(text, at + 6)
+        reading = _clause(text, at + 6, "sentence", stop) if stop else _Reading(None, at + 6)
+        if reading:
+            continued = _DIGIT_OR_UNIT.match(text, stop + 1)  # "\\boxed{3}万"
+            yield _Statement(
+                at, 2, _Reading(None if continued else reading.value, max(stop, at) + 1)
+            )
+    for at in _occurrences(text, "<answer>", "<Answer>", "<ANSWER>"):
+        stop = text.find("</", at, at + WINDOW)
+        if stop >= 0 and (reading := _clause(text, at + 8, "sentence", stop)):
+            yield _Statement(at, 2, reading)
+
+
+def _disowned(before: str) -> bool:
+    """True if a format is quoted, or is the answer of a phrase that is not the writer's own."""
+    phrase = _PHRASE.search(before) if "answer" in before or "答案" in before else None
+    return _quoted(before) or (
+        phrase is not None and _NOT_OURS.search(before[: phrase.start()]) is not None
+    )
+
+
+def _english(text: str) -> Iterator[_Statement]:
+    """ "The answer is 72", "**Answer:** 72", "so 72 is the answer"."""
+    for at in _occurrences(text, "answer", "Answer", "ANSWER", "ans:", "Ans:", "Ans."):
+        before = _line_before(text, at)
+        if before[-1:].isalpha():
+            continue
+        if backward := re.search(r"\b(?:is|as)\s+(?:the|our|my)\s+(?:\w+\s+)?$", before[-40:]):
+            stop = at - len(before[-40:]) + backward.start()
+            start = at - len(before) + max(before.rfind(". ") + 2, 0)
+            if re.match(r"answer\W*(?:\n|$)", _normal(text[at : at + 20])) and not _quoted(before):
+                if reading := _clause(text, start, "sentence", stop):
+                    yield _Statement(at, 1, _Reading(reading.value, at + 6))
+            continue
+        m = _ENGLISH.match(_normal(text[at : at + WINDOW]))
+        if (
+            not m
+            or _quoted(before.removesuffix('"') if '"' in m[0] else before)
+            or _NOT_OURS.search(before[-80:])
+        ):
+            continue
+        final = re.search(r"\bfinal\s+(?:\w+\s+)?$", before[-40:]) is not None
+        if m["header"] is not None and not final and before.strip(" #*"):
+            continue
+        if reading := _clause(text, at + m.end(), "sentence" if m["sentence"] else "number"):
+            yield _Statement(at, 3 if final else 1, reading)
+    for at in _occurrences(text, "\nA:", "\na:"):
+        if reading := _clause(text, at + 3, "sentence"):
+            yield _Statement(at, 1, reading)
+
+
+def _chinese_phrases(text: str) -> Iterator[_Statement]:
+    """答案是72, 【答案】72, 答：一共72个, 结果是72."""
+    for at in _occurrences(text, "答", "结果", "結果"):
+        m = _CHINESE.match(_normal(text[at : at + WINDOW]))
+        before = _line_before(text, at)
+        if not m or _quoted(before.removesuffix('"') if '"' in m[0] else before):
+            continue
+        foreign = _NOT_OURS.search(before[-60:])
+        if foreign and (foreign["not_a_reply"] is None or m["reply"]):
+            continue
+        rank = 0 if m["result"] else 3 if before.endswith(("最终", "最后", "最终的")) else 1
+        if reading := _clause(text, at + m.end(), "reply" if m["reply"] else "sentence"):
+            yield _Statement(at, rank, reading)
+
+
+def _read(response: str) -> Number | None:
+    """The value that a text finally commits to, or None."""
+    text = _without_thought(response)
+    statements = sorted([*_formats(text), *_english(text), *_chinese_phrases(text)])
+    statements = [s for s in statements if s.rank] or statements
+    if not statements:
+        return _bare(text)
+    last = statements[-1]
+    for earlier in reversed(statements[:-1]):
+        if earlier.rank >= last.rank and earlier.reading.value not in (None, last.reading.value):
+            if not _CORRECTION.search(
+                _normal(text[max(earlier.reading.end, last.start - 2000) : last.start])
+            ):
+                return None
+            break
+    value, end = last.reading
+    after = _normal(text[end : end + 1000])
+    if _CUES.search(after):
+        for m in _RETRACTION.finditer(after):
+            restated = _clause(text, end + m.end()) if m["restated"] else None
+            value = restated.value if restated else None
+    return value
+
+
+def _first(text: str, tags: tuple[str, ...]) -> int:
+    """Where the first of the tags stands; the end of the text if none does."""
+    return min((at for tag in tags if (at := text.find(tag)) >= 0), default=len(text))
+
+
+def _without_thought(text: str) -> str:
+    """Drop `<think>...</think>`, an unclosed `<think>` with all that follows, and all before a stray `</think>`."""
+    if "<" not in text and "◁" not in text:
+        return text
+    opened, closed = _first(text, _THOUGHT), _first(text, _THOUGHT_END)
+    if closed < len(text):
+        after = text[max(text.rfind(tag) + len(tag) for tag in _THOUGHT_END if tag in text) :]
+        after = after[: _first(after, _THOUGHT)]
+        if after.strip() or closed < opened:
+            return after
+    return text[:opened]
+
+
+def _read_reference(reference: str) -> Number | None:
+    solution = reference.rfind("####")
+    if m := _SIMPLE.fullmatch(reference, solution + 4 if solution >= 0 else 0):
+        return int(m[1]) if m[1] else _decimal(m[2])
+    return _read(reference[solution:] if solution >= 0 else reference)
+
+
+def _short(value: Number) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else text[:37] + "..."
