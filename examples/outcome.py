@@ -86,12 +86,12 @@ class Outcome:
             raise ValueError(
                 f"{self.reason} is the policy's doing: score must be a number, not None"
             )
-        if not isinstance(self.score, Real):
-            raise TypeError(f"score must be a real number, not {type(self.score).__name__}")
+        if type(self.score) is not float:  # some frameworks refuse an int or a NumPy scalar
+            if not isinstance(self.score, Real):
+                raise TypeError(f"score must be a real number, not {type(self.score).__name__}")
+            object.__setattr__(self, "score", float(self.score))
         if not math.isfinite(self.score):
             raise ValueError(f"score must be finite, not {self.score!r}")
-        # Some frameworks refuse an int or a NumPy scalar as a reward.
-        object.__setattr__(self, "score", float(self.score))
 
     def require_score(self) -> float:
         """Return the score, or raise `Abstained`: for frameworks that take one float and drop what raises."""

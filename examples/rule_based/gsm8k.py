@@ -39,6 +39,10 @@ Number = int | Fraction
 WINDOW = 300  # characters of a statement that are read; no committed number is longer
 MOST_STATEMENTS = 16  # of each kind that are looked at, from the end
 
+# Immutable, and most outcomes are one of these.
+_CORRECT = Outcome(1.0, Reason.CORRECT)
+_NO_ANSWER = Outcome(0.0, Reason.NO_ANSWER)
+
 
 def grade(response: str, reference: str) -> Outcome:
     """Score 1.0 if the response's final committed answer equals the reference's number, else 0.0.
@@ -58,10 +62,10 @@ def grade(response: str, reference: str) -> Outcome:
         )
     answer = _read(response)
     if answer is None:
-        return Outcome(0.0, Reason.NO_ANSWER)
+        return _NO_ANSWER
     if answer != expected:
         return Outcome(0.0, Reason.WRONG, f"{_short(answer)} is not {_short(expected)}")
-    return Outcome(1.0, Reason.CORRECT)
+    return _CORRECT
 
 
 def extract_answer(response: str) -> str | None:
@@ -150,16 +154,22 @@ _NUMBER = rf"""
 """
 
 
-def _decimal(text: str) -> Fraction | None:
+def _decimal(text: str) -> Number | None:
     """Read "1,234.50"; None for malformed grouping such as "12,34" or for two points."""
-    return Fraction(re.sub(_GAP, "", text)) if _PLAIN.fullmatch(text) else None
+    if not _PLAIN.fullmatch(text):
+        return None
+    whole, _, decimals = text.partition(".")
+    digits = "".join(c for c in whole if c.isdigit())
+    if not decimals.strip("0"):
+        return int(digits or "0")
+    return Fraction(int(digits + decimals), 10 ** len(decimals))
 
 
 def _chinese(text: str) -> Fraction | None:
     """Read "一百零五", "3万", "三点五", "一百二" (120); None for what is no single number, such as "七八十"."""
     whole, _, decimals = text.partition("点")
     total = section = Fraction(0)
-    digit: Fraction | None = None
+    digit: Number | None = None
     unit = 0  # the last one seen
     for part in re.findall(rf"{_ARABIC}|\S", whole):
         if part in _UNITS:
@@ -188,37 +198,33 @@ def _chinese(text: str) -> Fraction | None:
 
 def _number(m: re.Match[str]) -> Fraction | None:
     """The exact value of a match of `_NUMBER`; None if malformed."""
-    whole: Fraction | None = Fraction(0)
-    top = low = None
+    whole: Number | None = 0
+    top: Number | None = None
+    low: Number | None = None
     if m["chinese"]:
         whole = _chinese(m["chinese"])
     elif m["arabic"]:
         whole = _decimal(m["arabic"])
         if m["over"]:
-            whole, top, low = Fraction(0), whole, Fraction(int(m["over"]))
+            whole, top, low = 0, whole, int(m["over"])
         elif m["top"]:
-            top, low = Fraction(int(m["top"])), Fraction(int(m["low"]))
+            top, low = int(m["top"]), int(m["low"])
         elif m["vulgar"]:
-            top, low = _VULGAR[m["vulgar"]], Fraction(1)
+            top, low = _VULGAR[m["vulgar"]], 1
         elif m["half"]:
-            top, low = Fraction(1), Fraction(2)
+            top, low = 1, 2
     elif m["vulgar_alone"]:
         whole = _VULGAR[m["vulgar_alone"]]
     elif m["cn_low"]:
         whole = _chinese(m["cn_whole"]) if m["cn_whole"] else whole
         top = _chinese(m["cn_top"])
-        low = (
-            Fraction(1) if m["cn_low"] == "百" else _chinese(m["cn_low"])
-        )  # 百分之二十五 is 25%: the sign is ignored
+        low = _chinese(m["cn_low"]) if m["cn_low"] != "百" else 1  # 百分之二十五 is 25%
     else:
-        whole = Fraction(int(m["latex_whole"] or 0))
-        top, low = (
-            Fraction(int(m["latex_top"] or m["top1"])),
-            Fraction(int(m["latex_low"] or m["low1"])),
-        )
+        whole = int(m["latex_whole"] or 0)
+        top, low = int(m["latex_top"] or m["top1"]), int(m["latex_low"] or m["low1"])
     if whole is None or (low is not None and (top is None or not low)):
         return None
-    value = whole + (top / low if top is not None and low is not None else 0)
+    value = whole + (Fraction(top) / low if top is not None and low is not None else Fraction(0))
     power = m["exponent"] or m["power"] or (m["raised"] or "0").translate(_SUPERSCRIPTS)
     if not re.fullmatch("-?[0-9]{1,3}", power.lstrip("+")):
         return None
@@ -483,7 +489,7 @@ _ENGLISH = re.compile(
     re.VERBOSE,
 )
 _CHINESE = re.compile(
-    r"""(?: 答案[】\]*_\s”"」》)]*(?:(?![是为即不未没否位])[\u4e00-\u9fff]){0,6}["”\s]*(?:[:=→]|是:?|为:?|等于|即|如下[:\s])
+    r"""(?: 答案[】\]*_\s”"」》)]*(?:(?![是为即不未没否位])[\u4e00-\u9fff]){0,6}["”\s]*(?:[:=→]|是:?|为:?|等于|即|如下[:\s]|(?=并?不是|并非))
       | 答案(?:[】*_\s]*(?:$|\n)|[】\s]*(?=[0-9$¥]))
       | 答[*\s]*(?P<reply>:)
       | 结果[*\s]*(?P<result>是:?|为:?|等于|[:=]))[*_\s]*""",
@@ -530,7 +536,7 @@ _RETRACTION = re.compile(
 )
 
 
-_QUOTE = re.compile(r'["`“「『<]|^\[')
+_SUSPECT = re.compile(r'["`“「『]|<!--|\[//|nswer|NSWER|答案')  # before a format: see `_disowned`
 _DIGIT_OR_UNIT = re.compile(r"\$?[ ]?[0-9万亿千百]")
 _PHRASE = re.compile(r"(?:answer|答案)[^.?!。]{0,20}$")
 
@@ -560,13 +566,10 @@ def _line_before(text: str, at: int) -> str:
 
 def _quoted(before: str) -> bool:
     """True if what follows `before` on its line stands inside a quotation or a comment."""
-    return _QUOTE.search(before) is not None and (
+    return (
         before.count('"') % 2 == 1
         or before.count("`") % 2 == 1
-        or any(
-            before.count(opening) > before.count(closing)
-            for opening, closing in ("“”", "「」", "『』")
-        )
+        or any(before.count(mark[0]) > before.count(mark[1]) for mark in ("“”", "「」", "『』"))
         or "<!--" in before
         or before.startswith("[//]:")
     )
@@ -580,39 +583,45 @@ def _closing_brace(text: str, start: int) -> int:
     return max(stop, 0)
 
 
-def _formats(text: str) -> Iterator[_Statement]:
+def _formats(text: str, found: list[_Statement]) -> None:
     r"""`#### 72`, `\boxed{72}` and `<answer>72</answer>`."""
-    for at in _occurrences(text, "####", "＃＃＃＃"):
-        if not _HEADING.match(text, at + 4, at + WINDOW) and not _disowned(_line_before(text, at)):
+    for at in _occurrences(text, *(("####",) if text.isascii() else ("####", "＃＃＃＃"))):
+        if not _HEADING.match(text, at + 4, at + WINDOW) and not _disowned(text, at):
             if reading := _clause(text, at + 4):
-                yield _Statement(at, 2, reading)
+                found.append(_Statement(at, 2, reading))
     for at in _occurrences(text, "boxed{"):
-        if _disowned(_line_before(text, at)):
+        if _disowned(text, at):
             continue
         stop = _closing_brace(text, at + 6)
         reading = _clause(text, at + 6, "sentence", stop) if stop else _Reading(None, at + 6)
         if reading:
             continued = _DIGIT_OR_UNIT.match(text, stop + 1)  # "\\boxed{3}万"
-            yield _Statement(
-                at, 2, _Reading(None if continued else reading.value, max(stop, at) + 1)
+            found.append(
+                _Statement(at, 2, _Reading(None if continued else reading.value, max(stop, at) + 1))
             )
-    for at in _occurrences(text, "<answer>", "<Answer>", "<ANSWER>"):
+    for at in _occurrences(text, "<answer>", "<Answer>", "<ANSWER>") if "<" in text else ():
         stop = text.find("</", at, at + WINDOW)
         if stop >= 0 and (reading := _clause(text, at + 8, "sentence", stop)):
-            yield _Statement(at, 2, reading)
+            found.append(_Statement(at, 2, reading))
 
 
-def _disowned(before: str) -> bool:
+def _disowned(text: str, at: int) -> bool:
     """True if a format is quoted, or is the answer of a phrase that is not the writer's own."""
-    phrase = _PHRASE.search(before) if "answer" in before or "答案" in before else None
+    start = max(at - WINDOW, 0)
+    before = text[max(text.rfind("\n", start, at), start) : at]
+    if not _SUSPECT.search(before):
+        return False
+    before = _normal(before.lstrip("\n"))
+    phrase = _PHRASE.search(before)
     return _quoted(before) or (
         phrase is not None and _NOT_OURS.search(before[: phrase.start()]) is not None
     )
 
 
-def _english(text: str) -> Iterator[_Statement]:
+def _english(text: str, found: list[_Statement]) -> None:
     """ "The answer is 72", "**Answer:** 72", "so 72 is the answer"."""
-    for at in _occurrences(text, "answer", "Answer", "ANSWER", "ans:", "Ans:", "Ans."):
+    for at in _occurrences(text, "nswer", "NSWER", "ns:"):
+        at -= 1
         before = _line_before(text, at)
         if before[-1:].isalpha():
             continue
@@ -621,7 +630,7 @@ def _english(text: str) -> Iterator[_Statement]:
             start = at - len(before) + max(before.rfind(". ") + 2, 0)
             if re.match(r"answer\W*(?:\n|$)", _normal(text[at : at + 20])) and not _quoted(before):
                 if reading := _clause(text, start, "sentence", stop):
-                    yield _Statement(at, 1, _Reading(reading.value, at + 6))
+                    found.append(_Statement(at, 1, _Reading(reading.value, at + 6)))
             continue
         m = _ENGLISH.match(_normal(text[at : at + WINDOW]))
         if (
@@ -634,13 +643,13 @@ def _english(text: str) -> Iterator[_Statement]:
         if m["header"] is not None and not final and before.strip(" #*"):
             continue
         if reading := _clause(text, at + m.end(), "sentence" if m["sentence"] else "number"):
-            yield _Statement(at, 3 if final else 1, reading)
-    for at in _occurrences(text, "\nA:", "\na:"):
+            found.append(_Statement(at, 3 if final else 1, reading))
+    for at in _occurrences(text, "\nA:"):
         if reading := _clause(text, at + 3, "sentence"):
-            yield _Statement(at, 1, reading)
+            found.append(_Statement(at, 1, reading))
 
 
-def _chinese_phrases(text: str) -> Iterator[_Statement]:
+def _chinese_phrases(text: str, found: list[_Statement]) -> None:
     """答案是72, 【答案】72, 答：一共72个, 结果是72."""
     for at in _occurrences(text, "答", "结果", "結果"):
         m = _CHINESE.match(_normal(text[at : at + WINDOW]))
@@ -652,16 +661,19 @@ def _chinese_phrases(text: str) -> Iterator[_Statement]:
             continue
         rank = 0 if m["result"] else 3 if before.endswith(("最终", "最后", "最终的")) else 1
         if reading := _clause(text, at + m.end(), "reply" if m["reply"] else "sentence"):
-            yield _Statement(at, rank, reading)
+            found.append(_Statement(at, rank, reading))
 
 
 def _read(response: str) -> Number | None:
     """The value that a text finally commits to, or None."""
     text = _without_thought(response)
-    statements = sorted([*_formats(text), *_english(text), *_chinese_phrases(text)])
-    statements = [s for s in statements if s.rank] or statements
+    statements: list[_Statement] = []
+    for find in (_formats, _english, _chinese_phrases):
+        find(text, statements)
     if not statements:
         return _bare(text)
+    if len(statements) > 1:
+        statements = sorted(s for s in statements if s.rank) or statements
     last = statements[-1]
     for earlier in reversed(statements[:-1]):
         if earlier.rank >= last.rank and earlier.reading.value not in (None, last.reading.value):
@@ -672,7 +684,7 @@ def _read(response: str) -> Number | None:
             break
     value, end = last.reading
     after = _normal(text[end : end + 1000])
-    if _CUES.search(after):
+    if len(after) > 2 and _CUES.search(after):
         for m in _RETRACTION.finditer(after):
             restated = _clause(text, end + m.end()) if m["restated"] else None
             value = restated.value if restated else None
@@ -686,8 +698,10 @@ def _first(text: str, tags: tuple[str, ...]) -> int:
 
 def _without_thought(text: str) -> str:
     """Drop `<think>...</think>`, an unclosed `<think>` with all that follows, and all before a stray `</think>`."""
-    if "<" not in text and "◁" not in text:
+    if "<" not in text and (text.isascii() or "◁" not in text):
         return text
+    if not any(part in text for part in ("hink", "HINK", "hought>", "easoning>")):
+        return text  # "<<9*2=18>>"
     opened, closed = _first(text, _THOUGHT), _first(text, _THOUGHT_END)
     if closed < len(text):
         after = text[max(text.rfind(tag) + len(tag) for tag in _THOUGHT_END if tag in text) :]

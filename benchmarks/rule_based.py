@@ -1,0 +1,151 @@
+"""Accuracy and speed of rule-based graders, side by side in one run.
+
+    python -m benchmarks.rule_based
+    python -m benchmarks.rule_based --data gsm8k_test.jsonl --data tora70b_gsm8k.jsonl
+
+Without `--data` the book's own labelled sample is used. A data file is JSON Lines in one of these forms:
+
+- the book's: `response`, `reference`, `label`;
+- GSM8K's (openai/grade-school-math): `question`, `answer`. The worked answer is the response. Each is graded against its
+  own reference, which is right, and against the next problem's, which is wrong unless both are equal;
+- ToRA's (microsoft/ToRA): `code`, `gt`, `pred`. The label is ToRA's own evaluation: `pred` equals `gt`.
+
+Speed is the best of `--rounds` passes over the same cases on one core; compare only within a run.
+"""
+
+import argparse
+import json
+import platform
+import re
+import sys
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from examples.rule_based.gsm8k import grade
+
+SAMPLE = Path(__file__).parent.parent / "notebooks" / "data" / "gsm8k_labelled.jsonl"
+
+
+class Case(NamedTuple):
+    response: str
+    reference: str
+    label: bool
+
+
+Grader = Callable[[str, str], bool]
+
+
+def book(response: str, reference: str) -> bool:
+    return grade(response, reference).score == 1.0
+
+
+def math_verify(response: str, reference: str) -> bool:
+    """As its README shows it: parse both sides with the defaults, then verify."""
+    from math_verify import parse, verify
+
+    return bool(verify(parse(reference), parse(response)))
+
+
+def last_number(response: str, reference: str) -> bool:
+    """The last number of the text, wherever it stands."""
+    numbers = re.findall(r"-?[0-9][0-9,]*(?:\.[0-9]+)?", response)
+    return bool(numbers) and numbers[-1].replace(",", "") == reference.replace(",", "")
+
+
+def hash_or_box(response: str, reference: str) -> bool:
+    r"""The first number behind `####` or in `\boxed{}`, compared as text."""
+    match = re.search(r"(?:#### |\\boxed\{)\$?(-?[0-9.,]+)", response)
+    return match is not None and match[1].replace(",", "") == reference.replace(",", "")
+
+
+GRADERS: dict[str, Grader] = {
+    "examples.rule_based.gsm8k": book,
+    "math-verify": math_verify,
+    "regex: last number": last_number,
+    "regex: #### or boxed": hash_or_box,
+}
+
+
+def equal(a: str, b: str) -> bool:
+    try:
+        return abs(Fraction(a.replace(",", "")) - Fraction(b.replace(",", ""))) < Fraction(1, 1000)
+    except (ValueError, ZeroDivisionError):
+        return a == b
+
+
+def read_cases(path: Path) -> list[Case]:
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise SystemExit(f"{path}:{number}: not JSON: {error}") from None
+    keys = set(rows[0]) if rows else set()
+    if {"response", "reference", "label"} <= keys:
+        return [Case(row["response"], row["reference"], bool(row["label"])) for row in rows]
+    if {"code", "gt", "pred"} <= keys:
+        return [Case(r["code"][0], r["gt"], equal(r["pred"][0], r["gt"])) for r in rows]
+    if {"question", "answer"} <= keys:
+        references = [row["answer"].rpartition("####")[2].strip() for row in rows]
+        others = references[1:] + references[:1]
+        return [
+            Case(row["answer"], ref, True) for row, ref in zip(rows, references, strict=True)
+        ] + [
+            Case(row["answer"], other, equal(ref, other))
+            for row, ref, other in zip(rows, references, others, strict=True)
+        ]
+    raise SystemExit(f"{path}: needs response, reference, label, or GSM8K's or ToRA's columns")
+
+
+def measure(grader: Grader, cases: list[Case], rounds: int) -> tuple[float, int, int, float]:
+    """Return accuracy, false accepts, false rejects and calls a second."""
+    verdicts = [grader(case.response, case.reference) for case in cases]
+    accepts = sum(v and not case.label for v, case in zip(verdicts, cases, strict=True))
+    rejects = sum(case.label and not v for v, case in zip(verdicts, cases, strict=True))
+    best = float("inf")
+    for _ in range(rounds):
+        start = time.perf_counter()
+        for case in cases:
+            grader(case.response, case.reference)
+        best = min(best, time.perf_counter() - start)
+    return 1 - (accepts + rejects) / len(cases), accepts, rejects, len(cases) / best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, action="append", help="JSON Lines; may be repeated")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    paths = options.data or [SAMPLE]
+    for path in paths:
+        if not path.is_file():
+            raise SystemExit(f"{path}: no such file; leave out --data for the book's own sample")
+
+    print(
+        f"$ python -m benchmarks.rule_based {' '.join(f'--data {p.name}' for p in options.data or [])}"
+    )
+    print(
+        f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, math-verify {version('math-verify')}"
+    )
+    for path in paths:
+        cases = read_cases(path)
+        right = sum(case.label for case in cases)
+        print(f"\n{path.name}: {len(cases)} cases, {right} right, {len(cases) - right} wrong")
+        print(f"{'grader':26} accuracy  false accepts  false rejects   calls/s   vs math-verify")
+        results = {name: measure(grader, cases, options.rounds) for name, grader in GRADERS.items()}
+        base = results["math-verify"][3]
+        for name, (accuracy, accepts, rejects, speed) in results.items():
+            print(
+                f"{name:26} {accuracy:8.2%} {accepts:14} {rejects:14} {speed:9,.0f} {speed / base:12,.1f}x"
+            )
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

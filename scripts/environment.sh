@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# Sourced by build_all.sh and test_all.sh, from the repository's root: the environment they run in.
+
+# Nothing of the caller's own Python may leak in.
+unset PYTHONPATH PYTHONHOME
+export PYTHONNOUSERSITE=1 PYTHONUTF8=1
+
+venv_python=.venv/bin/python
+
+is_new_enough() {
+  "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+find_python() {
+  local candidate
+  for candidate in python3.11 python3 python; do
+    if command -v "$candidate" >/dev/null && is_new_enough "$candidate"; then
+      echo "$candidate"
+      return
+    fi
+  done
+  echo "Python 3.11 or newer is needed and was not found on the PATH." >&2
+  return 1
+}
+
+pins() {
+  sed -n 's/^\([A-Za-z0-9][^ ;\\]*==[^ ;\\]*\).*/\1/p' "$@" | sort -u
+}
+
+# ensure_environment LOCK...: make .venv hold what the locks pin. What was installed last is on
+# record, so a lock whose every pin is among that (a smaller lock after a larger one) costs nothing.
+ensure_environment() {
+  local record=.venv/installed.txt lock python
+  if ! is_new_enough "$venv_python"; then
+    python=$(find_python)
+    echo "Creating .venv with $("$python" --version)"
+    "$python" -m venv --clear .venv
+  fi
+  if [[ -z $(comm -23 <(pins "$@") "$record" 2>/dev/null || echo unknown) ]]; then
+    return
+  fi
+  rm -f "$record"
+  for lock in "$@"; do
+    echo "Installing $lock"
+    "$venv_python" -m pip install --disable-pip-version-check --no-input --progress-bar off \
+      --requirement "$lock" | show_progress "$(pins "$lock" | wc -l)"
+  done
+  pins "$@" >"$record"
+}
+
+# A line for every tenth package rather than pip's several for each.
+show_progress() {
+  awk -v total="$1" '
+    /^(Collecting|Processing|Requirement already)/ && ++n % 10 == 0 { print "  " n " of " total; fflush() }
+    /^Installing/ { print "  unpacking"; fflush() }'
+}
