@@ -1,8 +1,9 @@
 """The contract every grader returns: a score, or an abstention that says why.
 
-`Outcome` is what a grader measured. `score` is a finite float, or `None` when nothing was measured. `reason` is a
-`Reason`: a closed list in which each member says who is to blame, and so whether it scores or abstains. What the
-policy did scores; what the machinery did abstains. An `Outcome` that mixes the two cannot be built.
+`Outcome` is what a grader measured. `score` is a finite float, or `None` when nothing was
+measured. `reason` is a `Reason`: a closed list in which each member says who is to blame, and so
+whether it scores or abstains. What the policy did scores; what the machinery did abstains. An
+`Outcome` that mixes the two cannot be built.
 
     >>> Outcome(1.0, Reason.CORRECT)
     Outcome(score=1.0, reason=<Reason.CORRECT: 'correct'>, detail='')
@@ -23,9 +24,9 @@ __all__ = ["Abstained", "Outcome", "Reason"]
 
 
 class Reason(StrEnum):
-    """Why an outcome is what it is. `blame` is "policy", which scores, or "machinery", which `abstains`.
+    """Why an outcome is what it is.
 
-    The string value is the stable name: log it, count it, put it on a dashboard.
+    `blame` is "policy", which scores, or "machinery", which `abstains`. The string value is the stable name: log it, count it, put it on a dashboard.
     """
 
     blame: str
@@ -61,14 +62,17 @@ class Outcome:
     """One measurement of one response.
 
     Args:
-        score: the reward as a finite number, kept as a `float`; `None` means abstained. The graders of this book that
-            compare with a reference score in [0.0, 1.0]; a reward model's score is an unbounded logit.
+        score: the reward, a finite number kept as a `float`; `None` means abstained. A grader
+            that compares with a reference scores in [0.0, 1.0]; a reward model's score is an
+            unbounded logit.
         reason: why; it decides whether a score may be there at all.
         detail: one short line for a log: what was compared, or what broke.
 
     Raises:
-        TypeError: `score` is neither a real number nor None (a tensor: call `.item()`), or `reason` is no `Reason`.
-        ValueError: the score is not finite, a reason that abstains comes with a score, or one that scores without.
+        TypeError: `score` is neither a real number nor None (a tensor: call `.item()`), or
+            `reason` is no `Reason`.
+        ValueError: the score is not finite, a reason that abstains comes with a score, or one
+            that scores comes without.
     """
 
     score: float | None
@@ -94,14 +98,14 @@ class Outcome:
             raise ValueError(f"score must be finite, not {self.score!r}")
 
     def require_score(self) -> float:
-        """Return the score, or raise `Abstained`: for frameworks that take one float and drop what raises."""
+        """Return the score, or raise `Abstained`."""
         if self.score is None:
             raise Abstained(self)
         return self.score
 
 
 class Abstained(Exception):
-    """No score was measured. `outcome` says why; the framework decides what becomes of the sample."""
+    """No score was measured; `outcome` says why. The framework decides what becomes of it."""
 
     def __init__(self, outcome: Outcome) -> None:
         if outcome.score is not None:

@@ -43,14 +43,14 @@ ensure_environment() {
   for lock in "$@"; do
     echo "Installing $lock"
     "$venv_python" -m pip install --disable-pip-version-check --no-input --progress-bar off \
-      --requirement "$lock" | show_progress "$(pins "$lock" | wc -l)"
+      --requirement "$lock" | show_progress
   done
   pins "$@" >"$record"
 }
 
 # A line for every tenth package rather than pip's several for each.
 show_progress() {
-  awk -v total="$1" '
-    /^(Collecting|Processing|Requirement already)/ && ++n % 10 == 0 { print "  " n " of " total; fflush() }
+  awk '
+    /^(Collecting|Requirement already satisfied)/ && ++n % 10 == 0 { print "  " n " packages"; fflush() }
     /^Installing/ { print "  unpacking"; fflush() }'
 }

@@ -40,7 +40,7 @@ def test_none_contradicts_a_reason_that_scores(reason: Reason) -> None:
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("reason", list(Reason))
 def test_a_score_that_is_not_finite_cannot_be_built(score: float, reason: Reason) -> None:
-    with pytest.raises(ValueError, match="finite|abstains"):
+    with pytest.raises(ValueError, match=r"finite|abstains"):
         Outcome(score, reason)
 
 

@@ -10,20 +10,23 @@ r"""Reward GSM8K-style answers by rule: does the response commit to the referenc
 How a response is read:
 
 1. Thought is dropped: `<think>...</think>`, closed or not.
-2. Statements of an answer are found: `####`, `\boxed{}`, `<answer>`, "the answer is", "答案是" and their variants; or the
-   response is nothing but the answer. The last number of a text is never taken for its answer.
-3. Each statement is read token by token. It holds a value if it commits to exactly one number; a list, a range, an
-   inequality, a negation or an unfinished sum holds none.
-4. The last statement counts. It is void when an equally formal one disagrees and nothing in between says that it was
-   corrected, or when the text after it takes it back.
+2. Statements of an answer are found: `####`, `\boxed{}`, `<answer>`, "the answer is", "答案是" and
+   their variants; or the response is nothing but the answer. The last number of a text is never
+   taken for its answer.
+3. Each statement is read token by token. It holds a value if it commits to exactly one number; a
+   list, a range, an inequality, a negation or an unfinished sum holds none.
+4. The last statement counts. It is void when an equally formal one disagrees and nothing in
+   between says that it was corrected, or when the text after it takes it back.
 
-Numbers are exact (`fractions.Fraction`) and compared by value: 1,234 = 1234.0 = １２３４ = 一千二百三十四. Units and currency are
-ignored. A percent sign is ignored too (GSM8K's references carry none): 25% equals 25, not 0.25.
+Numbers are exact and compared by value: 1,234 = 1234.0 = １２３４ = 一千二百三十四. Units and currency
+are ignored. So is a percent sign (GSM8K's references carry none): 25% equals 25, not 0.25.
 
-Every step looks at a bounded window or runs a linear scan, so a megabyte of anything takes milliseconds, on any thread.
+Every step looks at a window of fixed size or is a linear scan, so a megabyte of anything takes
+milliseconds, on any thread. The words that decide are in tables and regular expressions at the
+top of each part; extend them for your policy's habits.
 
-Standard library only. Source of the task and of `####`: Cobbe et al. 2021, "Training Verifiers to Solve Math Word
-Problems". Signature of `gsm8k_reward_fn`: AReaL 1.0.
+Standard library only. Source of the task and of `####`: Cobbe et al. 2021, "Training Verifiers to
+Solve Math Word Problems". Signature of `gsm8k_reward_fn`: AReaL 1.0.
 """
 
 import re
@@ -49,11 +52,11 @@ def grade(response: str, reference: str) -> Outcome:
 
     Args:
         response: what the policy wrote; any string.
-        reference: a number ("18", "1,234", "3/4") or a worked GSM8K solution that ends in "#### 18".
+        reference: a number ("18", "1,234", "3/4"), or a worked solution that ends in "#### 18".
 
     Returns:
-        `correct` (1.0), `wrong` or `no_answer` (0.0), or an abstention, `bad_reference`, when the reference holds no
-        number.
+        `correct` (1.0), `wrong` or `no_answer` (0.0); or the abstention `bad_reference`, when the
+        reference holds no number.
     """
     expected = _read_reference(reference)
     if expected is None:
@@ -91,12 +94,13 @@ def gsm8k_reward_fn(
         **kwargs: the data set's other columns, not used.
 
     Raises:
-        Abstained: the reference is broken. AReaL drops the trajectory instead of training on a made-up zero.
+        Abstained: the reference is broken. AReaL drops the trajectory instead of training on a
+            made-up zero.
     """
     return grade(completions, str(answer)).require_score()
 
 
-# --- Numbers -------------------------------------------------------------------------------------------------------
+# --- Numbers ---------------------------------------------------------------------------------
 
 
 _DIGITS = {
@@ -117,6 +121,7 @@ _VULGAR = {
     )
 }
 _THOUGHT = ("<think>", "<thinking>", "<thought>", "<reasoning>", "<Think>", "<THINK>", "◁think▷")
+_TAG = re.compile(r"<[/tTr]")
 _THOUGHT_END = tuple(tag[0] + "/" + tag[1:] for tag in _THOUGHT)
 _NORMAL = (
     {0xFF01 + i: 0x21 + i for i in range(94)}
@@ -232,7 +237,7 @@ def _number(m: re.Match[str]) -> Fraction | None:
     return -value if m["sign"] and m["sign"] != "+" else value
 
 
-# --- One statement -------------------------------------------------------------------------------------------------
+# --- One statement ---------------------------------------------------------------------------
 
 _UNIT_WORDS = frozenset(
     "km m cm mm ft in yd mi kg g mg lb lbs oz l ml kl h hr hrs min mins s sec secs ms mph kph kmh am pm usd rmb cny eur"
@@ -275,7 +280,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _SIMPLE = re.compile(
-    r"[ ]{0,8}(?:\\?\$)?(?:(-?[0-9]{1,15})|([0-9,.]{0,39}[0-9]))\.?(?=\n|\Z)"
+    r"[ ]{0,8}(?:\\?\$)?(?:(-?[0-9]{1,15})(?:\.0{1,15})?|([0-9,.]{0,39}[0-9]))\.?(?=\n|\Z)"
 )  # most real answers
 _TEXT_MACRO = re.compile(r"\\(?:text|textbf|mathrm|mbox)\s*\{")
 
@@ -470,7 +475,7 @@ def _bare(text: str) -> Number | None:
     return reading.value if reading else None
 
 
-# --- The final statement -------------------------------------------------------------------------------------------
+# --- The final statement ---------------------------------------------------------------------
 
 
 class _Statement(NamedTuple):
@@ -551,12 +556,10 @@ def _occurrences(text: str, *needles: str) -> list[int]:
     """Where each needle occurs: at most the last `MOST_STATEMENTS` of each."""
     found: list[int] = []
     for needle in needles:
-        at = len(text) if needle in text else -1
-        for _ in range(MOST_STATEMENTS if at >= 0 else 0):
-            at = text.rfind(needle, 0, at)
-            if at < 0:
-                break
+        at, most = text.rfind(needle), len(found) + MOST_STATEMENTS
+        while at >= 0 and len(found) < most:
             found.append(at)
+            at = text.rfind(needle, 0, at)
     return found
 
 
@@ -584,7 +587,7 @@ def _closing_brace(text: str, start: int) -> int:
 
 
 def _formats(text: str, found: list[_Statement]) -> None:
-    r"""`#### 72`, `\boxed{72}` and `<answer>72</answer>`."""
+    r"""`#### 72` and `\boxed{72}`."""
     for at in _occurrences(text, *(("####",) if text.isascii() else ("####", "＃＃＃＃"))):
         if not _HEADING.match(text, at + 4, at + WINDOW) and not _disowned(text, at):
             if reading := _clause(text, at + 4):
@@ -599,10 +602,6 @@ def _formats(text: str, found: list[_Statement]) -> None:
             found.append(
                 _Statement(at, 2, _Reading(None if continued else reading.value, max(stop, at) + 1))
             )
-    for at in _occurrences(text, "<answer>", "<Answer>", "<ANSWER>") if "<" in text else ():
-        stop = text.find("</", at, at + WINDOW)
-        if stop >= 0 and (reading := _clause(text, at + 8, "sentence", stop)):
-            found.append(_Statement(at, 2, reading))
 
 
 def _disowned(text: str, at: int) -> bool:
@@ -622,6 +621,11 @@ def _english(text: str, found: list[_Statement]) -> None:
     """ "The answer is 72", "**Answer:** 72", "so 72 is the answer"."""
     for at in _occurrences(text, "nswer", "NSWER", "ns:"):
         at -= 1
+        if text[at - 1 : at] == "<" and text[at + 6 : at + 7] == ">":
+            stop = text.find("</", at, at + WINDOW)
+            if stop >= 0 and (reading := _clause(text, at + 7, "sentence", stop)):
+                found.append(_Statement(at, 2, reading))
+            continue
         before = _line_before(text, at)
         if before[-1:].isalpha():
             continue
@@ -668,8 +672,10 @@ def _read(response: str) -> Number | None:
     """The value that a text finally commits to, or None."""
     text = _without_thought(response)
     statements: list[_Statement] = []
-    for find in (_formats, _english, _chinese_phrases):
-        find(text, statements)
+    _formats(text, statements)
+    _english(text, statements)
+    if not text.isascii():
+        _chinese_phrases(text, statements)
     if not statements:
         return _bare(text)
     if len(statements) > 1:
@@ -698,10 +704,8 @@ def _first(text: str, tags: tuple[str, ...]) -> int:
 
 def _without_thought(text: str) -> str:
     """Drop `<think>...</think>`, an unclosed `<think>` with all that follows, and all before a stray `</think>`."""
-    if "<" not in text and (text.isascii() or "◁" not in text):
+    if not _TAG.search(text) and (text.isascii() or "◁" not in text):
         return text
-    if not any(part in text for part in ("hink", "HINK", "hought>", "easoning>")):
-        return text  # "<<9*2=18>>"
     opened, closed = _first(text, _THOUGHT), _first(text, _THOUGHT_END)
     if closed < len(text):
         after = text[max(text.rfind(tag) + len(tag) for tag in _THOUGHT_END if tag in text) :]

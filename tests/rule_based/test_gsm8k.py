@@ -38,7 +38,9 @@ def test_every_case_of_a_class(name: str) -> None:
 # --- Law 1: score what the policy wrote, abstain for what the machinery did -------------------
 
 
-@pytest.mark.parametrize("reference", ["", "none", "n/a", "####", "#### ", "x + 1", "17, 18", "inf"])
+@pytest.mark.parametrize(
+    "reference", ["", "none", "n/a", "####", "#### ", "x + 1", "17, 18", "inf"]
+)
 def test_a_broken_reference_abstains_whatever_the_response(reference: str) -> None:
     for response in ("#### 18", "", "no idea"):
         outcome = grade(response, reference)
@@ -264,7 +266,15 @@ def test_a_wrong_answer_names_both_values() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["__import__('os').abort()", "9**9**9", "(lambda: 18)()", "{answer}", "%s", "\\input{/etc/passwd}"]
+    "text",
+    [
+        "__import__('os').abort()",
+        "9**9**9",
+        "(lambda: 18)()",
+        "{answer}",
+        "%s",
+        "\\input{/etc/passwd}",
+    ],
 )
 def test_text_is_never_evaluated(text: str) -> None:
     assert grade(f"The answer is {text}", "18").score == 0.0

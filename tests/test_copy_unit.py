@@ -1,0 +1,50 @@
+"""The unit to copy is one chapter's folder and outcome.py; copied, it works under any name."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+CHAPTERS = sorted(folder.name for folder in EXAMPLES.iterdir() if (folder / "__init__.py").exists())
+MODULES = sorted(path for chapter in CHAPTERS for path in (EXAMPLES / chapter).glob("*.py"))
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_is_imported_from_another_package(chapter: str, tmp_path: Path) -> None:
+    package = tmp_path / "acme" / "rewards"
+    package.mkdir(parents=True)
+    shutil.copy(EXAMPLES / "outcome.py", package)
+    shutil.copytree(EXAMPLES / chapter, package / chapter)
+    names = [
+        f"acme.rewards.{chapter}.{path.stem}" for path in (EXAMPLES / chapter).glob("[!_]*.py")
+    ]
+    code = f"import importlib\nfor name in {names!r}:\n    print(importlib.import_module(name).__all__)"
+    result = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n{code}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout.splitlines()) == len(names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_module_imports_what_it_says(path: Path) -> None:
+    """The standard library, `..outcome`, and what the top of its docstring names; nothing else."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstring = ast.get_docstring(tree) or ""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            assert (node.level, node.module) == (2, "outcome"), f"{path}:{node.lineno}"
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
+            for name in names:
+                package = str(name).partition(".")[0]
+                known = package in sys.stdlib_module_names or package in docstring
+                assert known, f"{path}:{node.lineno}: {package} is not named in the docstring"
