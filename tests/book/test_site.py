@@ -109,6 +109,13 @@ def test_every_page_states_its_language_and_links_to_its_twin(site: Path, langua
         assert tags == {"en", "zh-CN", "x-default"}, path
 
 
+def click_switch(page: Page) -> None:
+    """Click by mouse: Playwright's own click would first scroll the page."""
+    box = page.locator("a.language-switch").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_switch_keeps_page_and_section(
     site: Path, new_page: Callable[..., Page], language: str
@@ -119,7 +126,7 @@ def test_the_switch_keeps_page_and_section(
     for anchor in anchors[1:]:
         page.goto(f"/{language}/contract.html#{anchor}")
         expect(page.locator(f"[id='{anchor}']")).to_be_in_viewport()
-        page.locator("a.language-switch").click()
+        click_switch(page)
         page.wait_for_url(f"**/{other}/contract.html#{anchor}")
         expect(page.locator("html")).to_have_attribute("lang", LANGUAGES[other])
         expect(page.locator(f"[id='{anchor}']")).to_be_in_viewport()
@@ -136,10 +143,7 @@ def test_the_switch_follows_the_reader_who_scrolls(
     anchor = parse(site / "en" / "contract.html").select("section section[id]")[0]["id"]
     page.goto("/en/contract.html")
     page.evaluate("id => document.getElementById(id).scrollIntoView({behavior: 'instant'})", anchor)
-    # By mouse: Playwright's click would first scroll the page back to its top.
-    box = page.locator("a.language-switch").bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    click_switch(page)
     page.wait_for_url(f"**/zh/contract.html#{anchor}")
 
 
