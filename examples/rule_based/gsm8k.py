@@ -72,7 +72,7 @@ def grade(response: str, reference: str) -> Outcome:
 
 
 def extract_answer(response: str) -> str | None:
-    """Return the response's final committed answer as a plain number ("72", "-2.5" as "-5/2"), or None."""
+    """Return the final committed answer as a plain number ("72"; -2.5 is "-5/2"), or None."""
     answer = _read(response)
     return None if answer is None else str(answer)
 
@@ -120,9 +120,6 @@ _VULGAR = {
         "½⅓⅔¼¾⅕⅖⅗⅘⅙⅛", "1/2 1/3 2/3 1/4 3/4 1/5 2/5 3/5 4/5 1/6 1/8".split(), strict=True
     )
 }
-_THOUGHT = ("<think>", "<thinking>", "<thought>", "<reasoning>", "<Think>", "<THINK>", "◁think▷")
-_TAG = re.compile(r"<[/tTr]")
-_THOUGHT_END = tuple(tag[0] + "/" + tag[1:] for tag in _THOUGHT)
 _NORMAL = (
     {0xFF01 + i: 0x21 + i for i in range(94)}
     | {0x3000: " ", 0x2212: "-", 0xFE63: "-", 0x2044: "/", 0xFFE5: "¥"}
@@ -239,49 +236,73 @@ def _number(m: re.Match[str]) -> Fraction | None:
 
 # --- One statement ---------------------------------------------------------------------------
 
+# Letters that may stand right behind a number: 72km, but not 72x.
 _UNIT_WORDS = frozenset(
-    "km m cm mm ft in yd mi kg g mg lb lbs oz l ml kl h hr hrs min mins s sec secs ms mph kph kmh am pm usd rmb cny eur"
-    " gbp yuan gb mb tb w kw kwh pcs ct cts st nd rd th".split()
+    "km m cm mm ft in yd mi kg g mg lb lbs oz l ml kl h hr hrs min mins s sec secs ms mph kph kmh"
+    " am pm usd rmb cny eur gbp yuan gb mb tb w kw kwh pcs ct cts st nd rd th".split()
 )
-_HEDGES = frozenset("maybe perhaps possibly even rather 是 能 以".split())
+# Words behind a number that make it another number.
 _VARIABLES = frozenset("x y z n k t dozen".split())
+# Words between "or" and the second number of a list.
+_HEDGES = frozenset("maybe perhaps possibly even rather 是 能 以".split())
+# Words that may stand between "the answer is" and its number.
 _FILLERS = frozenset(
-    "is be to the a an of equal equals exactly therefore thus hence then so simply just indeed about approximately roughly"
-    " around probably only precisely actually clearly definitely certainly now total sum amount value number final answer option"
-    " , : … ... — – 是 为 即 约 大 概 共 一 总 计 合 应 该 就 正 好 等 于 恰 确 实 当 然 最 终 人 民 币 的 数 量 值 结 果 答 案".split()
+    "is be to the a an of equal equals exactly therefore thus hence then so simply just indeed"
+    " about approximately roughly around probably only precisely actually clearly definitely"
+    " certainly now total sum amount value number final answer option , : … ... — –"
+    " 是 为 即 约 大 概 共 一 总 计 合 应 该 就 正 好 等 于 恰 确 实 当 然 最 终 人 民 币 的"
+    " 数 量 值 结 果 答 案".split()
 )
+# Words that lead to the result in a sentence with several numbers: 买3件，一共要付288元.
+_RESULT_WORDS = frozenset("共 总 计 需 要 付 剩 得 为 是 花 赚 一共".split())
+
 _TOKEN = re.compile(
     rf"""
-    (?P<skip_bullet>(?<=\n)[-*•]\s) | (?P<end>\.(?=[\s*"')\]}}$]|$) | [。!?;\n] | <\|)
-  | (?P<lexical>一[共起样定般些下直旦旁边致目] | 五一 | 一个(?=[\u4e00-\u9fff]) | 第(?:{_CN}|[0-9])+ | 万一 | 十分 | [唯统同每任某]一 | 进一步
-      | [三四五六八]角形 | [0-9个一两三四五]+位数)
-  | (?P<negation>\b(?:not|never|cannot|no|neither|nor|without|any|anything(?:\sbut)?|false)\b | e\.g\. | [a-z]+n['’]t\b
-      | 并?不是 | 并非 | 绝非 | 不[会能等可止仅] | 没有 | 否 | [个十百千]位 | 除(?!以) | \\neq?\b | ≠)
+    (?P<bullet>(?<=\n)[-*•]\s)
+    # The clause ends.
+  | (?P<end>\.(?=[\s*"')\]}}$]|$) | [。!?;\n] | <\|)
+    # Words that look like numerals.
+  | (?P<lexical>一[共起样定般些下直旦旁边致目] | 五一 | 一个(?=[\u4e00-\u9fff]) | 第(?:{_CN}|[0-9])+ | 万一 | 十分
+      | [唯统同每任某]一 | 进一步 | [三四五六八]角形 | [0-9个一两三四五]+位数)
+    # What follows is denied; or is put in place of what was denied.
+  | (?P<negation>\b(?:not|never|cannot|no|neither|nor|without|any|anything(?:\sbut)?|false)\b | e\.g\.
+      | [a-z]+n['’]t\b | 并?不是 | 并非 | 绝非 | 不[会能等可止仅] | 没有 | 否 | [个十百千]位 | 除(?!以) | \\neq?\b | ≠)
   | (?P<instead>\b(?:but|rather|instead)\b | 而是)
-  | (?P<bound>\b(?:at\s(?:least|most) | (?:more|less|fewer|greater|higher|lower|larger|smaller)\sthan(?:\sor\sequal\sto)?
-        | over | under | above | below | up\sto | exceed(?:s|ing)? | between | within | from | almost | nearly
-        | (?:minimum|maximum)(?:\sof)? | some)\b
-      | 大于 | 小于 | 超过 | 多于 | 少于 | 高于 | 低于 | 不[到足] | 至[少多] | 最[多少] | 不[少低高大小多]于 | 介于 | 从 | 近 | 数(?=[十百千万]))
-  | (?P<beyond>\b(?:or|and)\s(?:more|less|fewer|so|above|below|under|over|higher|lower|greater|up)\b | \b(?:plus|base|odd|ish|unless|times\s(?:the|as|more))\b
-      | 以[上下内外] | 之[间内] | 开外 | 上下 | (?:[二八十六]+|[0-9]+)?进制 | [多余来](?=[个岁元人天块名斤只本页]) | [多余几] | .?半 | 的(?:倍|因|约|平方|立方))
+    # The number is only a limit; said before it, or behind it.
+  | (?P<bound>\b(?:at\s(?:least|most) | up\sto | exceed(?:s|ing)? | between | within | from | almost | nearly | some
+        | (?:more|less|fewer|greater|higher|lower|larger|smaller)\sthan(?:\sor\sequal\sto)?
+        | over | under | above | below | (?:minimum|maximum)(?:\sof)?)\b
+      | 大于 | 小于 | 超过 | 多于 | 少于 | 高于 | 低于 | 不[到足] | 至[少多] | 最[多少] | 不[少低高大小多]于 | 介于 | 从 | 近
+      | 数(?=[十百千万]))
+  | (?P<beyond>\b(?:or|and)\s(?:more|less|fewer|so|above|below|under|over|higher|lower|greater|up)\b
+      | \b(?:plus|base|odd|ish|unless|times\s(?:the|as|more))\b | 打(?!折) | 以[上下内外] | 之[间内] | 开外 | 上下
+      | (?:[二八十六]+|[0-9]+)?进制 | [多余来](?=[个岁元人天块名斤只本页]) | [多余几] | .?半 | 的(?:倍|因|约|平方|立方))
+    # Another number may follow.
   | (?P<either>\b(?:and/or|or|versus|vs|otherwise)\b | 或者? | 还是 | 要么 | 也[可许])
-  | (?P<join>\b(?:and|to|through|till|until)\b | [,、&~—‒‐…|] | –(?![0-9]) | (?<=[0-9a-z])– | -(?!\\?[$€£¥₹]?(?:[0-9.]|\\[dt]?frac|[½¼¾])) | \.\.\. | \\(?:sim|ldots|dots|cdots|mid|vee)\b | 和 | 以?及 | 与 | [至到])
-  | (?P<equals>={{1,3}} | ≈ | ≡ | \\approx\b | \\equiv\b | [→⇒] | [-=]> | \\(?:right|Right|long)arrow\b | \\to\b | \\implies\b)
+  | (?P<join>\b(?:and|to|through|till|until)\b | [,、&~—‒‐…|] | –(?![0-9]) | (?<=[0-9a-z])–
+      | -(?!\\?[$€£¥₹]?(?:[0-9.]|\\[dt]?frac|[½¼¾])) | \.\.\. | \\(?:sim|ldots|dots|cdots|mid|vee)\b
+      | 和 | 以?及 | 与 | [至到])
+  | (?P<equals>={{1,3}} | ≈ | ≡ | [→⇒] | [-=]> | \\(?:approx|equiv|to|implies|(?:right|Right|long)arrow)\b)
   | (?P<number>{_NUMBER})
   | (?P<open>(?<=\s)\( | \((?=[^0-9-])) | (?P<close>\))
-  | (?P<skip>\s+ | \*\* | \*(?=\s*$) | (?<![\w)'"])\* | \*(?![\s\d]) | _(?![0-9{{(]) | (?<![0-9])_ | ["'“”‘’「」『』`{{}}\[\]] | (?<![0-9a-z])\( | /(?=\s?[a-z\u3400-\u9fff])
-      | [°℃¢:] (?!\s?[0-9]) | \^\s*\{{?\\circ\}}?\s*[cf]?\b | \\circ\b | \\?% | </?[a-z]+/?>
-      | \\(?:left|right)[()\[\]] | \\(?:text|textbf|textit|mathrm|mathbf|mbox|boxed|fbox|left|right|displaystyle|bf|rm|quad|qquad|degree)\b | \\[$(),;:!\[\]\ ]
-      | \b(?:usd|rmb|cny|us|hk|eur|gbp|rs)\b\.? | (?:usd|rmb|us|hk|rs)(?=\s?[$€£¥₹0-9]) | [$€£¥₹])
-  | (?P<operator>[+×*÷^<>≤≥±∓√π²³⁰-⁹₀-₉_/()‰] | :(?=\s?[0-9]) | \\[a-z]+ | 根号 | [廿卅] | 再?[乘除加减][以上去]? | 倍的)
+    # Spaces, quotation marks, Markdown, LaTeX, HTML, currency: no part of what is said.
+  | (?P<skip>\s+ | ["'“”‘’「」『』`{{}}\[\]] | (?<![0-9a-z])\( | /(?=\s?[a-z\u3400-\u9fff]) | [°℃¢:] (?!\s?[0-9])
+      | \*\* | \*(?=\s*$) | (?<![\w)'"])\* | \*(?![\s\d]) | _(?![0-9{{(]) | (?<![0-9])_ | </?[a-z]+/?>
+      | \^\s*\{{?\\circ\}}?\s*[cf]?\b | \\circ\b | \\?% | \\(?:left|right)[()\[\]] | \\[$(),;:!\[\]\ ]
+      | \\(?:text|textbf|textit|mathrm|mathbf|mbox|boxed|fbox|left|right|displaystyle|bf|rm|quad|qquad|degree)\b
+      | [$€£¥₹] | \b(?:usd|rmb|cny|us|hk|eur|gbp|rs)\b\.? | (?:usd|rmb|us|hk|rs)(?=\s?[$€£¥₹0-9]))
+    # Arithmetic that was not worked out.
+  | (?P<operator>[+×*÷^<>≤≥±∓√π²³⁰-⁹₀-₉_/()‰] | :(?=\s?[0-9]) | \\[a-z]+ | 根号 | [廿卅]
+      | 再?[乘除加减][以上去]? | 倍的)
   | (?P<word>[a-zà-ÿ]+[0-9]*(?:['’-][a-z]+)? | [\u3400-\u9fff])
   | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
+# Most real answers are a plain number, and need no tokens.
 _SIMPLE = re.compile(
     r"[ ]{0,8}(?:\\?\$)?(?:(-?[0-9]{1,15})(?:\.0{1,15})?|([0-9,.]{0,39}[0-9]))\.?(?=\n|\Z)"
-)  # most real answers
+)
 _TEXT_MACRO = re.compile(r"\\(?:text|textbf|mathrm|mbox)\s*\{")
 
 
@@ -301,7 +322,7 @@ class _Reading(NamedTuple):
 
 
 def _stands_alone(number: _Token, tokens: list[_Token]) -> bool:
-    """True if the tokens after a number leave it alone: a unit or a remark; no list, range, sum, base, second number."""
+    """True if what follows a number leaves it alone: units and remarks, no second number."""
     words = 0
     joined = either = apart = False
     previous = number
@@ -352,13 +373,12 @@ def _side(tokens: list[_Token], mode: str) -> _Reading | None:
     nothing = _Reading(None, numbers[-1].end)
     lead = tokens[: tokens.index(numbers[0])]
     since = max((i for i, t in enumerate(lead) if t.kind == "instead"), default=-1) + 1
-    if any(
-        t.kind == "negation" or "进制" in t.text for t in lead[since:]
-    ):  # "not 71 but 72" states 72
-        rest = [
-            i for i, t in enumerate(tokens) if t.kind == "instead" and t.start > numbers[0].start
-        ]
-        return _side(tokens[rest[0] + 1 :], mode) if rest else nothing
+    if any(t.kind == "negation" or "进制" in t.text for t in lead[since:]):
+        behind = tokens[len(lead) :]
+        for i, token in enumerate(behind):
+            if token.kind == "instead":  # "not 71 but 72" states 72
+                return _side(behind[i + 1 :], mode)
+        return nothing
     leads = all(t.text in _FILLERS for t in lead[since:])
     if not leads and mode == "number":
         return nothing if lead and lead[-1].kind in ("bound", "operator", "join") else None
@@ -384,11 +404,8 @@ def _side(tokens: list[_Token], mode: str) -> _Reading | None:
     return _Reading(chosen.value, chosen.end)
 
 
-_RESULT_WORDS = frozenset("共 总 计 需 要 付 剩 得 为 是 花 赚 一共".split())
-
-
 def _without_asides(tokens: list[_Token]) -> Iterator[_Token]:
-    """Drop brackets, and what stands in them behind a number; but not "(or 73)", "(base 8)", "(73)"."""
+    """Drop what stands in brackets behind a number; but not "(or 73)", "(base 8)", "(73)"."""
     number: _Token | None = None
     aside = False
     for i, token in enumerate(tokens):
@@ -413,9 +430,9 @@ def _clause(
     """Read the clause at `start`; None if it states no number.
 
     Args:
-        mode: "number" takes a number at once; "sentence" lets words come first; "reply" is a Chinese 答：, a whole
-            sentence whose last number is the answer.
-        stop: where a closed statement, such as a box, ends; without it the clause ends with its sentence.
+        mode: "number" takes a number at once; "sentence" lets words come first; "reply" is a
+            Chinese 答：, a whole sentence whose last number is the answer.
+        stop: where a closed statement, such as a box, ends; a clause ends with its sentence.
     """
     limit = start + WINDOW if stop is None else stop
     if m := _SIMPLE.match(text, start, limit):
@@ -424,7 +441,7 @@ def _clause(
     window = _TEXT_MACRO.sub(lambda m: " " * len(m[0]), window)
     tokens: list[_Token] = []
     for m in _TOKEN.finditer(window):
-        kind = "skip" if m.lastgroup == "skip_bullet" else m.lastgroup or "other"
+        kind = "skip" if m.lastgroup == "bullet" else m.lastgroup or "other"
         if kind == "end":
             if stop is not None:
                 kind = "operator" if m[0] == "!" else "skip"
@@ -480,7 +497,7 @@ def _bare(text: str) -> Number | None:
 
 class _Statement(NamedTuple):
     start: int
-    rank: int  # 0: "the result is"; 1: an answer; 2: a format (####, a box, <answer>); 3: an answer called final
+    rank: int  # 0: a result; 1: an answer; 2: a format (####, a box, <answer>); 3: a final answer
     reading: _Reading
 
 
@@ -500,7 +517,7 @@ _CHINESE = re.compile(
       | 结果[*\s]*(?P<result>是:?|为:?|等于|[:=]))[*_\s]*""",
     re.VERBOSE,
 )
-# What makes an answer somebody else's, or only supposed, when it stands right before "answer" or "答案".
+# Right before "answer" or "答案", these make it somebody else's, or only supposed.
 _NOT_OURS = re.compile(
     r"""(?: \b(?:if|suppose|assume|assuming|say|whether|wrong|incorrect|previous|initial|first|old|reference|expected|sample
             |example|his|her|their|student(?:['’]s)?|naive|tempting|common|alleged|model|gold|is|false|case|unclear|unlikely
@@ -512,9 +529,8 @@ _NOT_OURS = re.compile(
       | (?P<not_a_reply>[解问应报作回]))$""",
     re.VERBOSE,
 )
-_HEADING = re.compile(
-    r"\s*[0-9]{1,2}[.)、]\s+\S[^\n]*\n\s*\S"
-)  # "#### 1. Find the total", and a text below
+# "#### 1. Find the total", and a text below: a Markdown heading.
+_HEADING = re.compile(r"\s*[0-9]{1,2}[.)、]\s+\S[^\n]*\n\s*\S")
 _CORRECTION = re.compile(
     r"""\b(?:wait|actually|oops|hold\s+on|hmm|correct(?:ion|ed)|however|but|mistake|error|wrong|incorrect|re-?check|re-?calculat\w+
           |re-?do|re-?consider\w*|double-?check\w*|let\s+me\s+check|verif\w+|not|on\s+second\s+thought|scratch\s+that|sorry|i\s+mean
@@ -532,9 +548,11 @@ _RETRACTION = re.compile(
       | \A[^\n.!。]{0,40}?(?:(?<![没会])错|[?])
       | \A[.\s]{0,9}\n\s{0,9}(?:[-*•]\s)?\$?[0-9][0-9,.]*\s*(?:\n|\Z)
       | \A[\s.,;*)$]*(?:or|alternatively|或者?)\W+\$?[0-9]
-      | \b(?:wait|oops|hold\s+on|scratch\s+that|on\s+second\s+thought|correction|i\s+(?:made|was|meant)\s+(?:a|an|wrong)\b|i\s+disagree
-          |sorry,|actually,?\s
-          |(?:that|this|which|it)(?:['’]s|\s+is|\s+was|\s+can['’]?t\s+be|\s+cannot\s+be)\s+(?:wrong|incorrect|not\s+(?:right|correct)|a\s+mistake))
+      | (?:\A|[.!?,;:\n—(。])\s{0,9}(?:oh|hmm|but|no)?,?\s?(?:wait|oops|hold\s+on|scratch\s+that|on\s+second\s+thought|correction
+          |sorry|actually)\b
+      | \bi\s+(?:made\s+an?\s+(?:\w+\s+)?(?:mistake|error)|was\s+wrong|meant|disagree)\b
+      | \b(?:that|this|which|it)(?:['’]s|\s+is|\s+was|\s+can['’]?t\s+be|\s+cannot\s+be)
+          \s+(?:wrong|incorrect|not\s+(?:right|correct)|a\s+mistake)
       | (?<![里有何])不对[,。!;]|(?<![没会])错了|是错的|错误示范|等一下|更正|算错|搞错|重新(?:计)?算|重算|说错|撤回
       | (?:\A|[。!,\n—])\s{0,9}(?:等等|抱歉|不,)""",
     re.VERBOSE,
@@ -547,7 +565,7 @@ _PHRASE = re.compile(r"(?:answer|答案)[^.?!。]{0,20}$")
 
 
 def _normal(text: str) -> str:
-    """Lower case, ASCII digits and punctuation, simplified Chinese; as long as `text`, so that positions stay."""
+    """Lower case, ASCII digits and punctuation, simplified Chinese; as long as `text` was."""
     lower = text.lower() if "İ" not in text else text
     return lower if lower.isascii() else lower.translate(_NORMAL)
 
@@ -618,7 +636,7 @@ def _disowned(text: str, at: int) -> bool:
 
 
 def _english(text: str, found: list[_Statement]) -> None:
-    """ "The answer is 72", "**Answer:** 72", "so 72 is the answer"."""
+    """The answer is 72, **Answer:** 72, <answer>72</answer>, so 72 is the answer."""
     for at in _occurrences(text, "nswer", "NSWER", "ns:"):
         at -= 1
         if text[at - 1 : at] == "<" and text[at + 6 : at + 7] == ">":
@@ -679,7 +697,8 @@ def _read(response: str) -> Number | None:
     if not statements:
         return _bare(text)
     if len(statements) > 1:
-        statements = sorted(s for s in statements if s.rank) or statements
+        statements.sort(key=lambda statement: statement.start)
+        statements = [s for s in statements if s.rank] or statements
     last = statements[-1]
     for earlier in reversed(statements[:-1]):
         if earlier.rank >= last.rank and earlier.reading.value not in (None, last.reading.value):
@@ -693,8 +712,15 @@ def _read(response: str) -> Number | None:
     if len(after) > 2 and _CUES.search(after):
         for m in _RETRACTION.finditer(after):
             restated = _clause(text, end + m.end()) if m["restated"] else None
-            value = restated.value if restated else None
+            if restated or not m["restated"]:
+                value = restated.value if restated else None
     return value
+
+
+# Reasoning models wrap their thought in one of these.
+_THOUGHT = ("<think>", "<thinking>", "<thought>", "<reasoning>", "<Think>", "<THINK>", "◁think▷")
+_TAG = re.compile(r"<[/tTr]")
+_THOUGHT_END = tuple(tag[0] + "/" + tag[1:] for tag in _THOUGHT)
 
 
 def _first(text: str, tags: tuple[str, ...]) -> int:
@@ -703,7 +729,7 @@ def _first(text: str, tags: tuple[str, ...]) -> int:
 
 
 def _without_thought(text: str) -> str:
-    """Drop `<think>...</think>`, an unclosed `<think>` with all that follows, and all before a stray `</think>`."""
+    """Drop `<think>...</think>`, what follows an unclosed `<think>`, what precedes a stray end."""
     if not _TAG.search(text) and (text.isascii() or "◁" not in text):
         return text
     opened, closed = _first(text, _THOUGHT), _first(text, _THOUGHT_END)

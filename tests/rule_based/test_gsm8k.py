@@ -58,7 +58,7 @@ def test_an_abstention_raises_for_areal() -> None:
         gsm8k_reward_fn("q", "#### 18", [1], [2], answer="unknown")
 
 
-def test_arels_signature_takes_the_data_sets_other_columns() -> None:
+def test_areals_signature_takes_the_data_sets_other_columns() -> None:
     columns: dict[str, Any] = {"answer": "2 * 9 = <<2*9=18>>18\n#### 18", "question": "?", "id": 7}
     reward = gsm8k_reward_fn("q", "So the answer is 18.", [1], [2], **columns)
     assert type(reward) is float
@@ -252,6 +252,31 @@ def test_a_correction_replaces_and_a_contradiction_voids(a: int, b: int) -> None
     assert extract_answer(corrected) == str(b)
     contradicted = f"\\boxed{{{a}}} \\boxed{{{b}}}"
     assert extract_answer(contradicted) == (str(b) if a == b else None)
+
+
+REMARKS = [
+    "It should be noted that eggs are fragile.", "This is actually the same as a dozen and a half.",
+    "The customers wait 5 minutes.", "I made a table of the 3 steps.", "Let me know if you need more!",
+    "A common mistake is to forget the 3 eggs she eats.", "Each of the 9 eggs costs 2 dollars.",
+    "Check: 9 * 2 = 18.", "Would you like another problem?", "没错，就是这个数。", "希望对你有帮助！",
+    "如果有不对的地方，请告诉我。", "共有苹果、梨等等。",
+]  # fmt: skip
+RETRACTIONS = [
+    "Wait, that's wrong.", "Oops, I forgot one egg.", "Actually, I made a mistake.", "不对，我算错了。",
+    "Hmm, wait, she eats 3.", "Scratch that.", "抱歉，我重新算一下。", "等一下，好像多算了一个。",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "statement", ["#### 18", "The answer is 18.", "\\boxed{18}.", "答案是18。"]
+)
+def test_a_remark_leaves_the_answer_and_a_retraction_takes_it_back(statement: str) -> None:
+    for gap in (" ", "\n\n"):
+        for remark in REMARKS:
+            if not (statement.startswith("####") and gap == " "):  # the line is the answer
+                assert grade(f"{statement}{gap}{remark}", "18").score == 1.0, remark
+        for retraction in RETRACTIONS:
+            assert grade(f"{statement}{gap}{retraction}", "18").score == 0.0, retraction
 
 
 # --- Law 3 and law 4 --------------------------------------------------------------------------
