@@ -11,6 +11,9 @@ Without `--data` the book's own labelled sample is used. A data file is JSON Lin
   wrong unless both are equal;
 - ToRA's (microsoft/ToRA): `code`, `gt`, `pred`. The label is ToRA's own evaluation: `pred` equals `gt`.
 
+`--hostile` grades texts of a million characters that are made to be slow to read, and prints the
+slowest, each the best of three calls.
+
 Speed is the best of `--rounds` passes over the same cases on one core; compare only within a run.
 """
 
@@ -122,13 +125,56 @@ def measure(cases: list[Case], rounds: int) -> dict[str, float]:
     return {name: len(cases) / seconds for name, seconds in best.items()}
 
 
+# Repeated to a million characters.
+HOSTILE = [
+    "9", "x", " ", "\n", "$", "\\", "{", "}", "\\boxed{", "\\boxed{9}", "#### ", "#### 1\n", "answer",
+    "the answer is ", "the answer is 1. ", "answer:", "<think>", "</think>", "<think></think>", "<",
+    "答案是", "答案是1。", "答", "结果", "一", "万", "十", "9,", "9.", "1,234", '"', "`", "“", "(", ")", "or ",
+    "1 or ", "- ", "\n- 1", "wait ", "not ", "<answer>1</answer>", "=", "\\frac{", "1/", "e9", "９", "🎉",
+    "İ", "\u2009", "\\text{", "^", "0x", "...", "but ", "is the answer ", "if the answer is ", "不",
+]  # fmt: skip
+
+
+def measure_hostile() -> None:
+    """Print the slowest calls on hostile texts; fail if one gives no outcome."""
+    slowest: list[tuple[float, str]] = []
+    for unit in HOSTILE:
+        much = unit * (1_000_000 // len(unit))
+        for form in (
+            "{}",
+            "The answer is {}",
+            "\\boxed{{{}}}",
+            "#### 72 {}",
+            "{}\n#### 72",
+            "答案是{}",
+        ):
+            text = form.format(much)
+            for response, reference in ((text, "72"), ("72", text)):
+                best = float("inf")
+                for _ in range(3):
+                    start = time.perf_counter()
+                    outcome = grade(response, reference)
+                    best = min(best, time.perf_counter() - start)
+                    if outcome.score not in (0.0, 1.0, None):
+                        raise SystemExit(f"{form.format(unit)!r}: {outcome}")
+                slowest.append((best, repr(form.format(unit))))
+    slowest.sort(reverse=True)
+    print(f"{len(slowest)} texts of a million characters: every call gave an outcome; slowest:")
+    for seconds, text in slowest[:3]:
+        print(f"{seconds * 1000:6.0f} ms  {text}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, action="append", help="JSON Lines; may be repeated")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--hostile", action="store_true")
     options = parser.parse_args()
+    if options.hostile:
+        measure_hostile()
+        return
     paths = options.data or [SAMPLE]
     for path in paths:
         if not path.is_file():

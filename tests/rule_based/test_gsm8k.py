@@ -2,8 +2,9 @@
 
 import json
 import random
+import subprocess
+import sys
 import threading
-import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -86,25 +87,12 @@ def test_scores_do_not_depend_on_thread_or_order() -> None:
     assert all(slot == expected for slot in results)
 
 
-HOSTILE = [
-    "9", "x", " ", "\n", "$", "\\", "{", "}", "\\boxed{", "\\boxed{9}", "#### ", "#### 1\n", "answer",
-    "the answer is ", "the answer is 1. ", "answer:", "<think>", "</think>", "<think></think>", "<",
-    "答案是", "答案是1。", "答", "结果", "一", "万", "十", "9,", "9.", "1,234", '"', "`", "“", "(", ")", "or ",
-    "1 or ", "- ", "\n- 1", "wait ", "not ", "<answer>1</answer>", "=", "\\frac{", "1/", "e9", "９", "🎉",
-    "İ", "\u2009", "\\text{", "^", "0x", "...", "but ", "is the answer ", "if the answer is ", "不",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("unit", HOSTILE)
-def test_a_megabyte_of_anything_is_read_in_linear_time(unit: str) -> None:
-    """A second of processor time is a wide margin for milliseconds, and far below any blow-up."""
-    much = unit * (1_000_000 // len(unit))
-    start = time.thread_time()
-    for response in (much, f"The answer is {much}", f"\\boxed{{{much}}}", f"#### 72 {much}"):
-        assert grade(response, "72").score in (0.0, 1.0)
-    assert grade("72", f"#### {much}").score in (0.0, None)
-    assert grade(f"{much}\n#### 72", "72").reason in (Reason.CORRECT, Reason.NO_ANSWER)
-    assert time.thread_time() - start < 1.0
+def test_a_megabyte_of_anything_gives_an_outcome() -> None:
+    """A quadratic step would need hours; the limit of a minute only ends a hang."""
+    command = [sys.executable, "-m", "benchmarks.rule_based", "--hostile"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "every call gave an outcome" in result.stdout
 
 
 def test_a_long_solution_does_not_hide_its_answer() -> None:
