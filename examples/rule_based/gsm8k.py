@@ -140,13 +140,13 @@ _CN_RUN = (
 _PLAIN = re.compile(rf"[0-9]+(?:\.[0-9]+)?|[0-9]{{1,3}}(?:{_GAP}[0-9]{{3}})+(?:\.[0-9]+)?|\.[0-9]+")
 _NUMBER = rf"""
     (?P<sign>(?:[-+负]|(?<![0-9a-z])–|零下|minus\s|negative\s)?) (?:\\?[$€£¥₹])? (?:
-        (?P<latex_whole>[0-9]+)?\s*\\[dt]?frac\s*
+        (?:(?P<latex_whole>[0-9]+)\$?\s*又?\s*\$?)?\\[dt]?frac\s*
             (?:\{{\s*(?P<latex_top>-?[0-9]+)\s*\}}|(?P<top1>[0-9]))\s*(?:\{{\s*(?P<latex_low>[0-9]+)\s*\}}|(?P<low1>[0-9]))
       | (?:(?P<cn_whole>{_CN_RUN}|[0-9]+)又)?(?P<cn_low>{_CN_RUN}|[0-9]+)分之(?P<cn_top>{_CN_RUN}|{_ARABIC})
       | (?P<chinese>{_CN_RUN})
       | (?P<vulgar_alone>[{"".join(_VULGAR)}])
       | (?P<arabic>{_ARABIC})
-        (?: \s+(?:and\s+)?(?P<top>[0-9]+)/(?P<low>[0-9]+) | \s*/\s*(?P<over>[0-9]+) | \s?(?P<vulgar>[{"".join(_VULGAR)}])
+        (?: (?:\s+(?:and\s+)?|\s*又\s*)(?P<top>[0-9]+)/(?P<low>[0-9]+) | \s*/\s*(?P<over>[0-9]+) | \s?(?P<vulgar>[{"".join(_VULGAR)}])
           | (?P<half>\s+and\s+a\s+half)
           | e(?P<exponent>[-+]?[0-9]{{1,3}})(?![0-9])
           | \s*(?:\\times|\\cdot|[×x*])\s*10\s*(?:\^\s*\{{?\s*(?P<power>-?[0-9]{{1,3}})(?:\s*\}})?|(?P<raised>[⁻⁰¹²³⁴-⁹]+))
@@ -169,6 +169,8 @@ def _decimal(text: str) -> Number | None:
 
 def _chinese(text: str) -> Fraction | None:
     """Read "一百零五", "3万", "三点五", "一百二" (120); None for what is no single number, such as "七八十"."""
+    if len(text) > 2 and set(text) <= set(_DIGITS) and {"零", "〇"} & set(text):
+        return Fraction("".join(str(_DIGITS[c]) for c in text))  # digit by digit: 二〇二四
     whole, _, decimals = text.partition("点")
     total = section = Fraction(0)
     digit: Number | None = None
@@ -272,7 +274,7 @@ _TOKEN = re.compile(
   | (?P<bound>\b(?:at\s(?:least|most) | up\sto | exceed(?:s|ing)? | between | within | from | almost | nearly | some
         | (?:more|less|fewer|greater|higher|lower|larger|smaller)\sthan(?:\sor\sequal\sto)?
         | over | under | above | below | (?:minimum|maximum)(?:\sof)?)\b
-      | 大于 | 小于 | 超过 | 多于 | 少于 | 高于 | 低于 | 不[到足] | 至[少多] | 最[多少] | 不[少低高大小多]于 | 介于 | 从 | 近
+      | [<>~]= | [大小]于(?:或?等于)? | 超过 | 多于 | 少于 | 高于 | 低于 | 不[到足] | 至[少多] | 最[多少] | 不[少低高大小多]于 | 介于 | 从 | 近
       | 数(?=[十百千万]))
   | (?P<beyond>\b(?:or|and)\s(?:more|less|fewer|so|above|below|under|over|higher|lower|greater|up)\b
       | \b(?:plus|base|odd|ish|unless|times\s(?:the|as|more))\b | 打(?!折) | 以[上下内外] | 之[间内] | 开外 | 上下
@@ -284,7 +286,7 @@ _TOKEN = re.compile(
       | 和 | 以?及 | 与 | [至到])
   | (?P<equals>={{1,3}} | ≈ | ≡ | [→⇒] | [-=]> | \\(?:approx|equiv|to|implies|(?:right|Right|long)arrow)\b)
   | (?P<number>{_NUMBER})
-  | (?P<open>(?<=\s)\( | \((?=[^0-9-])) | (?P<close>\))
+  | (?P<open>(?<=[\s\u4e00-\u9fff])\( | \((?=[^0-9-])) | (?P<close>\))
     # Spaces, quotation marks, Markdown, LaTeX, HTML, currency: no part of what is said.
   | (?P<skip>\s+ | ["'“”‘’「」『』`{{}}\[\]] | (?<![0-9a-z])\( | /(?=\s?[a-z\u3400-\u9fff]) | [°℃¢:] (?!\s?[0-9])
       | \*\* | \*(?=\s*$) | (?<![\w)'"])\* | \*(?![\s\d]) | _(?![0-9{{(]) | (?<![0-9])_ | </?[a-z]+/?>
@@ -502,7 +504,7 @@ class _Statement(NamedTuple):
 
 
 _ENGLISH = re.compile(
-    r"""(?:answer|ans)(?:\s+(?:to|for|of)\s+(?:the|this|your)\s+(?:\w+\s+)?(?:question|problem|puzzle|exercise))?[*_"'\s)\]}.]*
+    r"""(?:answer|ans)(?:\s+(?:to|for|of)\s+(?:the|this|your)\s+(?:\w+\s+)?(?:question|problem|puzzle|exercise))?(?:\s*\([^()\n]{1,30}\))?[*_"'\s)\]}.]*
     (?: (?P<sentence> :[*_]* | -> | → | => | is[,:]?\s+that\b )
       | (?: (?:is|equals|comes\s+(?:out\s+)?to|works\s+out\s+to|turns\s+out\s+to\s+be|amounts\s+to|=|是|为)
           | (?:would|should|must|will|has\s+to|can\s+only)\s+(?:be|equal)) (?![a-z]) \s*:?
@@ -511,7 +513,7 @@ _ENGLISH = re.compile(
     re.VERBOSE,
 )
 _CHINESE = re.compile(
-    r"""(?: 答案[】\]*_\s”"」》)]*(?:(?![是为即不未没否位])[\u4e00-\u9fff]){0,6}["”\s]*(?:[:=→]|是:?|为:?|等于|即|如下[:\s]|(?=并?不是|并非))
+    r"""(?: 答案[】\]*_\s”"」》)]*(?:(?![是为即不未没否位]|[大小]于)[\u4e00-\u9fff]){0,6}(?:\([^()\n]{1,12}\))?["”\s]*(?:[:=→]|是:?|为:?|等于|即|如下[:\s]|(?=并?不是|并非))
       | 答案(?:[】*_\s]*(?:$|\n)|[】\s]*(?=[0-9$¥]))
       | 答[*\s]*(?P<reply>:)
       | 结果[*\s]*(?P<result>是:?|为:?|等于|[:=]))[*_\s]*""",
@@ -540,7 +542,7 @@ _CORRECTION = re.compile(
 )
 _CUES = re.compile(
     r"wait|oops|hold|scratch|second thought|correction|mistake|wrong|incorrect|not |disagree|sorry|actually|rather|edit:|no,|should|made a|[ (,]or |\?|alternatively"
-    r"|\n|错|不|等|正|重|撤|抱歉|应|或"
+    r"|\n|错|误|不|等|正|重|撤|抱歉|应|或"
 )
 _RETRACTION = re.compile(
     r"""(?P<restated>\b(?:edit:|or\s+rather|no,(?:\s+it(?:['’]s|\s+is))?|should\s+(?:actually\s+)?(?:be|have\s+been))
@@ -551,15 +553,16 @@ _RETRACTION = re.compile(
       | (?:\A|[.!?,;:\n—(。])\s{0,9}(?:oh|hmm|but|no)?,?\s?(?:wait|oops|hold\s+on|scratch\s+that|on\s+second\s+thought|correction
           |sorry|actually)\b
       | \bi\s+(?:made\s+an?\s+(?:\w+\s+)?(?:mistake|error)|was\s+wrong|meant|disagree)\b
-      | \b(?:that|this|which|it)(?:['’]s|\s+is|\s+was|\s+can['’]?t\s+be|\s+cannot\s+be)
+      | \b(?:that|this|which|it|answer|result)(?:['’]s|\s+is|\s+was|\s+can['’]?t\s+be|\s+cannot\s+be)
           \s+(?:wrong|incorrect|not\s+(?:right|correct)|a\s+mistake)
-      | (?<![里有何])不对[,。!;]|(?<![没会])错了|是错的|错误示范|等一下|更正|算错|搞错|重新(?:计)?算|重算|说错|撤回
+      | (?<![里有何])不对[,。!;]|(?<![没会])错了|是错的|(?:答案|结果|这)(?:是|都)?(?:错|有误|不正确|不对)|错误示范|等一下|更正|算错|搞错|重新(?:计)?算|重算|说错|撤回
       | (?:\A|[。!,\n—])\s{0,9}(?:等等|抱歉|不,)""",
     re.VERBOSE,
 )
 
 
 _SUSPECT = re.compile(r'["`“「『]|<!--|\[//|nswer|NSWER|答案')  # before a format: see `_disowned`
+_JSON_KEY = re.compile(r'"[\w ]*$')  # {"final_answer": 72} quotes its own key
 _DIGIT_OR_UNIT = re.compile(r"\$?[ ]?[0-9万亿千百]")
 _PHRASE = re.compile(r"(?:answer|答案)[^.?!。]{0,20}$")
 
@@ -637,8 +640,9 @@ def _disowned(text: str, at: int) -> bool:
 
 def _english(text: str, found: list[_Statement]) -> None:
     """The answer is 72, **Answer:** 72, <answer>72</answer>, so 72 is the answer."""
-    for at in _occurrences(text, "nswer", "NSWER", "ns:"):
-        at -= 1
+    words = [at - 1 for at in _occurrences(text, "nswer", "NSWER")]
+    words += [at for at in _occurrences(text, "Ans", "ans:") if text[at + 3 : at + 4] != "w"]
+    for at in words:
         if text[at - 1 : at] == "<" and text[at + 6 : at + 7] == ">":
             stop = text.find("</", at, at + WINDOW)
             if stop >= 0 and (reading := _clause(text, at + 7, "sentence", stop)):
@@ -657,11 +661,11 @@ def _english(text: str, found: list[_Statement]) -> None:
         m = _ENGLISH.match(_normal(text[at : at + WINDOW]))
         if (
             not m
-            or _quoted(before.removesuffix('"') if '"' in m[0] else before)
+            or _quoted(_JSON_KEY.sub("", before) if '"' in m[0] else before)
             or _NOT_OURS.search(before[-80:])
         ):
             continue
-        final = re.search(r"\bfinal\s+(?:\w+\s+)?$", before[-40:]) is not None
+        final = re.search(r"\bfinal[\s_]+(?:\w+\s+)?$", before[-40:]) is not None
         if m["header"] is not None and not final and before.strip(" #*"):
             continue
         if reading := _clause(text, at + m.end(), "sentence" if m["sentence"] else "number"):
@@ -676,7 +680,7 @@ def _chinese_phrases(text: str, found: list[_Statement]) -> None:
     for at in _occurrences(text, "答", "结果", "結果"):
         m = _CHINESE.match(_normal(text[at : at + WINDOW]))
         before = _line_before(text, at)
-        if not m or _quoted(before.removesuffix('"') if '"' in m[0] else before):
+        if not m or _quoted(_JSON_KEY.sub("", before) if '"' in m[0] else before):
             continue
         foreign = _NOT_OURS.search(before[-60:])
         if foreign and (foreign["not_a_reply"] is None or m["reply"]):
