@@ -627,6 +627,8 @@ def _formats(text: str, found: list[_Statement]) -> None:
 
 def _disowned(text: str, at: int) -> bool:
     """True if a format is quoted, or is the answer of a phrase that is not the writer's own."""
+    if not at or text[at - 1] == "\n":
+        return False
     start = max(at - WINDOW, 0)
     before = text[max(text.rfind("\n", start, at), start) : at]
     if not _SUSPECT.search(before):
@@ -712,8 +714,10 @@ def _read(response: str) -> Number | None:
                 return None
             break
     value, end = last.reading
+    if len(text) - end < 3:  # no room for second thoughts
+        return value
     after = _normal(text[end : end + 1000])
-    if len(after) > 2 and _CUES.search(after):
+    if _CUES.search(after):
         for m in _RETRACTION.finditer(after):
             restated = _clause(text, end + m.end()) if m["restated"] else None
             if restated or not m["restated"]:
