@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Run every check of the book. Needs Python 3.11 or newer; sets itself up.
-set -euo pipefail
+set -Eeuo pipefail # -E: the trap below holds inside functions too
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source scripts/environment.sh
 
@@ -42,6 +42,7 @@ run "fingerprints of the sections" "$venv_python" -m checks.fingerprints
 run "integrity of the notebooks" "$venv_python" -m checks.notebooks
 run "a clean build of both languages" ./build_all.sh --clean
 run "internal links" "$venv_python" -m checks.links
-# The notebooks run by themselves: their cells are compared, byte for byte, with what readers see.
+# The notebooks run again, and every cell is compared with the output that readers see.
 run "notebooks" "$venv_python" -m pytest --quiet --nbval notebooks
+run "docstrings" "$venv_python" -m pytest --quiet --doctest-modules examples
 BOOK_SITE=_build/html run "tests" "$venv_python" -m pytest --quiet --numprocesses 2 --dist loadscope tests

@@ -21,11 +21,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .pages import LANGUAGES, read_pages
+from .pages import LANGUAGES, Page, Section, read_pages
 from .problems import Problem, command_line, report
 
 PATH = "docs/fingerprints.json"
 LOG = "docs/acknowledgements.jsonl"
+README = {"en": "README.md", "zh": "README.zh.md"}  # one section each
 
 Record = dict[str, dict[str, str]]  # "contract#law-one" -> {"en": "...", "zh": "..."}
 
@@ -147,9 +148,23 @@ def _current(root: Path) -> dict[str, dict[str, Place]]:
     for language in LANGUAGES:
         for name, page in read_pages(root, language).items():
             for section in page.sections:
-                place = Place(page.path, section.line, fingerprint(section.source))
+                source = section.source + _figures(root, page, section)
+                place = Place(page.path, section.line, fingerprint(source))
                 current.setdefault(f"{name}#{section.anchor}", {})[language] = place
+    for language, name in README.items():
+        if (root / name).is_file():
+            place = Place(name, 1, fingerprint((root / name).read_text(encoding="utf-8")))
+            current.setdefault("README", {})[language] = place
     return current
+
+
+def _figures(root: Path, page: Page, section: Section) -> str:
+    """What the section's own images hold: the words in a diagram are text too."""
+    named = [d.argument for d in section.directives if d.name in ("figure", "image")]
+    named += [mark.text for mark in section.links]
+    files = [(root / page.path).parent / name for name in named if "://" not in name]
+    images = [file for file in files if file.suffix in (".svg", ".png") and file.is_file()]
+    return "".join(hashlib.sha256(file.read_bytes()).hexdigest() for file in images)
 
 
 def _fingerprints(places: dict[str, Place]) -> dict[str, str]:

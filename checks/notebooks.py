@@ -29,6 +29,7 @@ from .problems import Problem, command_line, report
 
 # These say how a cell behaves, so many cells may share one; any other tag names one cell.
 _BEHAVIOUR = re.compile(r"nbval-.*|raises-exception|shows-stderr")
+_UNCHECKED = re.compile(r"nbval[-_](?:skip|ignore[-_]output)", re.IGNORECASE)
 _WIDGET = "application/vnd.jupyter.widget"
 _MACHINE_PATH = re.compile(
     r"(?<![\w.])(?:/home/|/root/|/tmp/|/Users/|/var/folders/|[A-Z]:\\Users\\)"
@@ -59,7 +60,7 @@ class Notebook:
 
 def check(root: Path) -> list[Problem]:
     problems: list[Problem] = []
-    tags: dict[str, list[str]] = {}
+    sound: dict[str, Notebook] = {}
     for path in sorted((root / "notebooks").rglob("*.ipynb")):
         name = path.relative_to(root).as_posix()
         if ".ipynb_checkpoints" in path.parts:
@@ -73,10 +74,10 @@ def check(root: Path) -> list[Problem]:
         else:
             problems += check_notebook(notebook)
             key = path.relative_to(root / "notebooks").with_suffix("").as_posix()
-            tags[key] = [tag for cell in notebook.cells for tag in cell.tags]
-    if not tags and not problems:
+            sound[key] = notebook
+    if not sound and not problems:
         problems.append(Problem("notebooks", 1, "no notebooks here"))
-    return problems + list(_check_shown_tags(root, tags))
+    return problems + list(_check_shown_cells(root, sound))
 
 
 def read_notebook(path: Path, name: str) -> Notebook:
@@ -139,6 +140,11 @@ def _check_outputs(cell: Cell) -> Iterator[str]:
     for output in cell.outputs:
         if output.get("execution_count", cell.execution_count) != cell.execution_count:
             yield f"its output is of another run, [{output['execution_count']}]"
+        # nbval compares the error's name and message, but pages show its traceback.
+        if output["output_type"] == "error":
+            shown = _COLOUR.sub("", _joined(output["traceback"][-1:])).strip()
+            if not shown.endswith(f"{output['ename']}: {output['evalue']}".strip().rstrip(":")):
+                yield "its traceback does not end in the error that it stores"
         if output.get("name") == "stderr" and "shows-stderr" not in cell.tags:
             yield "holds text on stderr, but is not tagged shows-stderr"
         if any(kind.startswith(_WIDGET) for kind in output.get("data", {})):
@@ -197,19 +203,31 @@ def _ends_with_semicolon(source: str) -> bool:
     return words[-1:] == [";"]
 
 
-def _check_shown_tags(root: Path, tags: dict[str, list[str]]) -> Iterator[Problem]:
+def _check_shown_cells(root: Path, notebooks: dict[str, Notebook]) -> Iterator[Problem]:
+    """A page shows exactly one cell by its tag, and one whose output nbval compares."""
     for language in LANGUAGES:
         for page in read_pages(root, language).values():
             for section in page.sections:
                 for directive in section.directives:
                     if directive.name != "nb-cell":
                         continue
-                    notebook, _, tag = directive.argument.partition("#")
-                    path = f"notebooks/{notebook}.ipynb"
-                    if notebook not in tags:
+                    name, _, tag = directive.argument.partition("#")
+                    path = f"notebooks/{name}.ipynb"
+                    cells = (
+                        [c for c in notebooks[name].cells if tag in c.tags]
+                        if name in notebooks
+                        else []
+                    )
+                    if name not in notebooks:
                         message = f"nb-cell: there is no sound {path}"
-                    elif (count := tags[notebook].count(tag)) != 1:
-                        message = f"nb-cell: {path} has {count} code cells tagged {tag!r}, not 1"
+                    elif len(cells) != 1:
+                        message = (
+                            f"nb-cell: {path} has {len(cells)} code cells tagged {tag!r}, not 1"
+                        )
+                    elif _UNCHECKED.search(" ".join((*cells[0].tags, cells[0].source))):
+                        message = (
+                            f"nb-cell: the output of {directive.argument} is not compared by nbval"
+                        )
                     else:
                         continue
                     yield Problem(page.path, directive.line, message)

@@ -62,17 +62,17 @@ class Outcome:
     """One measurement of one response.
 
     Args:
-        score: the reward, a finite number kept as a `float`; `None` means abstained. A grader
-            that compares with a reference scores in [0.0, 1.0]; a reward model's score is an
-            unbounded logit.
+        score: the reward, a finite number kept as a `float`; `None` means abstained. A
+            grader that compares with a reference scores in [0.0, 1.0]; a reward model's
+            score is an unbounded logit.
         reason: why; it decides whether a score may be there at all.
         detail: one short line for a log: what was compared, or what broke.
 
     Raises:
-        TypeError: `score` is neither a real number nor None (a tensor: call `.item()`), or
-            `reason` is no `Reason`.
-        ValueError: the score is not finite, a reason that abstains comes with a score, or one
-            that scores comes without.
+        TypeError: `score` is neither a real number nor None (a tensor: call `.item()`),
+            or `reason` is no `Reason`.
+        ValueError: the score is not finite, a reason that abstains comes with a score, or
+            one that scores comes without.
     """
 
     score: float | None

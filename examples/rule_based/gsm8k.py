@@ -48,21 +48,21 @@ _NO_ANSWER = Outcome(0.0, Reason.NO_ANSWER)
 
 
 def grade(response: str, reference: str) -> Outcome:
-    """Score 1.0 if the response's final committed answer equals the reference's number, else 0.0.
+    """Score 1.0 if the response's final committed answer is the reference's number.
 
     Args:
         response: what the policy wrote; any string.
-        reference: a number ("18", "1,234", "3/4"), or a worked solution that ends in "#### 18".
+        reference: a number ("18", "1,234", "3/4"), or a worked solution that ends in
+            "#### 18".
 
     Returns:
-        `correct` (1.0), `wrong` or `no_answer` (0.0); or the abstention `bad_reference`, when the
-        reference holds no number.
+        `correct` (1.0), `wrong` or `no_answer` (0.0); or the abstention `bad_reference`,
+        when the reference is no string or holds no number.
     """
-    expected = _read_reference(reference)
+    expected = _read_reference(reference) if isinstance(reference, str) else None
     if expected is None:
-        return Outcome(
-            None, Reason.BAD_REFERENCE, f"no number in the reference {reference[-60:]!r}"
-        )
+        detail = f"no number in the reference {str(reference)[-60:]!r}"
+        return Outcome(None, Reason.BAD_REFERENCE, detail)
     answer = _read(response)
     if answer is None:
         return _NO_ANSWER
@@ -82,7 +82,7 @@ def gsm8k_reward_fn(
     completions: str,
     prompt_ids: list[int],
     completion_ids: list[int],
-    answer: str,
+    answer: str | float,
     **kwargs: Any,
 ) -> float:
     """AReaL's reward signature: one completion in, one float out.
@@ -94,10 +94,11 @@ def gsm8k_reward_fn(
         **kwargs: the data set's other columns, not used.
 
     Raises:
-        Abstained: the reference is broken. AReaL drops the trajectory instead of training on a
-            made-up zero.
+        Abstained: the reference is broken. AReaL drops the trajectory instead of training
+            on a made-up zero.
     """
-    return grade(completions, str(answer)).require_score()
+    reference = str(answer) if isinstance(answer, int | float) else answer
+    return grade(completions, reference).require_score()
 
 
 # --- Numbers ---------------------------------------------------------------------------------
@@ -294,7 +295,7 @@ _TOKEN = re.compile(
       | \\(?:text|textbf|textit|mathrm|mathbf|mbox|boxed|fbox|left|right|displaystyle|bf|rm|quad|qquad|degree)\b
       | [$€£¥₹] | \b(?:usd|rmb|cny|us|hk|eur|gbp|rs)\b\.? | (?:usd|rmb|us|hk|rs)(?=\s?[$€£¥₹0-9]))
     # Arithmetic that was not worked out.
-  | (?P<operator>[+×*÷^<>≤≥±∓√π²³⁰-⁹₀-₉_/()‰] | :(?=\s?[0-9]) | \\[a-z]+ | 根号 | [廿卅]
+  | (?P<operator>\b(?:(?:divided|multiplied)\sby | squared | cubed | factorial | percent\sof)\b | [+×*÷^<>≤≥±∓√π²³⁰-⁹₀-₉_/()‰] | :(?=\s?[0-9]) | \\[a-z]+ | 根号 | [廿卅]
       | 再?[乘除加减][以上去]? | 倍的)
   | (?P<word>[a-zà-ÿ]+[0-9]*(?:['’-][a-z]+)? | [\u3400-\u9fff])
   | (?P<other>.)
@@ -354,10 +355,8 @@ def _stands_alone(number: _Token, tokens: list[_Token]) -> bool:
         elif token.kind == "operator":
             if previous.kind == "word" and token.text in "^²³":
                 words += 2  # m², cm^3
-            elif not apart and (words <= 1 or token.text[0] in "再乘除加减根倍"):
+            elif not apart and (words <= 1 or token.text[0].isalpha()):
                 return False
-        elif token.kind == "other" and token.text.isalnum() and token.start == number.end:
-            return False
         previous = token
     return True
 
@@ -613,7 +612,7 @@ def _formats(text: str, found: list[_Statement]) -> None:
         if not _HEADING.match(text, at + 4, at + WINDOW) and not _disowned(text, at):
             if reading := _clause(text, at + 4):
                 found.append(_Statement(at, 2, reading))
-    for at in _occurrences(text, "boxed{"):
+    for at in _occurrences(text, "boxed{") if "boxed{" in text else ():
         if _disowned(text, at):
             continue
         stop = _closing_brace(text, at + 6)
@@ -642,8 +641,10 @@ def _disowned(text: str, at: int) -> bool:
 
 def _english(text: str, found: list[_Statement]) -> None:
     """The answer is 72, **Answer:** 72, <answer>72</answer>, so 72 is the answer."""
+    if not ("nswer" in text or "NSWER" in text or "Ans" in text or "A:" in text):
+        return
     words = [at - 1 for at in _occurrences(text, "nswer", "NSWER")]
-    words += [at for at in _occurrences(text, "Ans", "ans:") if text[at + 3 : at + 4] != "w"]
+    words += [at for at in _occurrences(text, "Ans") if text[at + 3 : at + 4] != "w"]
     for at in words:
         if text[at - 1 : at] == "<" and text[at + 6 : at + 7] == ">":
             stop = text.find("</", at, at + WINDOW)
@@ -672,14 +673,16 @@ def _english(text: str, found: list[_Statement]) -> None:
             continue
         if reading := _clause(text, at + m.end(), "sentence" if m["sentence"] else "number"):
             found.append(_Statement(at, 3 if final else 1, reading))
-    for at in _occurrences(text, "\nA:"):
-        if reading := _clause(text, at + 3, "sentence"):
+    starts = [at + 1 for at in _occurrences(text, "\nA:")]
+    for at in [0, *starts] if text.startswith("A:") else starts:
+        if reading := _clause(text, at + 2, "sentence"):
             found.append(_Statement(at, 1, reading))
 
 
 def _chinese_phrases(text: str, found: list[_Statement]) -> None:
     """答案是72, 【答案】72, 答：一共72个, 结果是72."""
-    for at in _occurrences(text, "答", "结果", "結果"):
+    results = [at - 1 for at in _occurrences(text, "果") if text[at - 1 : at] in ("结", "結")]
+    for at in _occurrences(text, "答") + results:
         m = _CHINESE.match(_normal(text[at : at + WINDOW]))
         before = _line_before(text, at)
         if not m or _quoted(_JSON_KEY.sub("", before) if '"' in m[0] else before):
@@ -726,24 +729,27 @@ def _read(response: str) -> Number | None:
 
 
 # Reasoning models wrap their thought in one of these.
-_THOUGHT = ("<think>", "<thinking>", "<thought>", "<reasoning>", "<Think>", "<THINK>", "◁think▷")
-_TAG = re.compile(r"<[/tTr]")
+_THOUGHT = (
+    "<think>", "<thinking>", "<thought>", "<reasoning>", "<analysis>", "<seed:think>", "[think]", "◁think▷",
+)  # fmt: skip
+_TAG = re.compile(r"<[/tTrRaAsS]")
 _THOUGHT_END = tuple(tag[0] + "/" + tag[1:] for tag in _THOUGHT)
 
 
-def _first(text: str, tags: tuple[str, ...]) -> int:
+def _first(text: str, tags: tuple[str, ...], start: int = 0) -> int:
     """Where the first of the tags stands; the end of the text if none does."""
-    return min((at for tag in tags if (at := text.find(tag)) >= 0), default=len(text))
+    return min((at for tag in tags if (at := text.find(tag, start)) >= 0), default=len(text))
 
 
 def _without_thought(text: str) -> str:
     """Drop `<think>...</think>`, what follows an unclosed `<think>`, what precedes a stray end."""
-    if not _TAG.search(text) and (text.isascii() or "◁" not in text):
+    if not _TAG.search(text) and "THINK]" not in text and (text.isascii() or "◁" not in text):
         return text
-    opened, closed = _first(text, _THOUGHT), _first(text, _THOUGHT_END)
+    lower = text.lower() if "İ" not in text else text  # as long as the text
+    opened, closed = _first(lower, _THOUGHT), _first(lower, _THOUGHT_END)
     if closed < len(text):
-        after = text[max(text.rfind(tag) + len(tag) for tag in _THOUGHT_END if tag in text) :]
-        after = after[: _first(after, _THOUGHT)]
+        start = max(lower.rfind(tag) + len(tag) for tag in _THOUGHT_END if tag in lower)
+        after = text[start : _first(lower, _THOUGHT, start)]
         if after.strip() or closed < opened:
             return after
     return text[:opened]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import Book
+from sample_book import Book
 
 from checks import fingerprints
 from checks.problems import Problem
@@ -194,3 +194,26 @@ def test_wrong_command(
     with pytest.raises(SystemExit) as stop:
         fingerprints.main([*arguments, "--root", str(recorded.root)])
     assert stop.value.code == 2
+
+
+def test_the_words_in_a_figure_count(book: Book) -> None:
+    for language in ("en", "zh"):
+        book.write(f"docs/{language}/way.svg", "<svg><text>one</text></svg>")
+        page = f"docs/{language}/contract.md"
+        figure = "\n```{figure} way.svg\n:alt: A way\n```\n"
+        (book.root / page).write_text(
+            (book.root / page).read_text(encoding="utf-8") + figure, encoding="utf-8"
+        )
+    assert fingerprints.record(book.root) == []
+    book.write("docs/zh/way.svg", "<svg><text>two</text></svg>")
+    assert only_problem(book).path == EN
+
+
+def test_the_readmes_are_twins(book: Book) -> None:
+    book.write("README.md", "# Book\n\nTwo commands.\n")
+    book.write("README.zh.md", "# 书\n\n两条命令。\n")
+    assert fingerprints.record(book.root) == []
+    book.edit("README.zh.md", "两条命令。", "命令。")
+    problem = only_problem(book)
+    assert (problem.path, problem.line) == ("README.md", 1)
+    assert "README.zh.md:1" in problem.message

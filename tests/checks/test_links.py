@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Book
+from sample_book import Book
 
 from checks import links
 

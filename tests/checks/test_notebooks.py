@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import nbformat
 import pytest
-from conftest import Book, sound_notebook
 from nbformat import v4
+from sample_book import Book, sound_notebook
 
 from checks import notebooks
 from checks.problems import Problem
@@ -81,6 +81,12 @@ def stdout(text: str) -> Defect:
             2, lambda nb: nb.cells[1].update(source="f();  # quiet"), "ends with ';'", id="comment"
         ),
         pytest.param(2, lambda nb: nb.cells[1].update(source="x = ("), "not Python", id="syntax"),
+        pytest.param(
+            5,
+            lambda nb: nb.cells[4].outputs[0].update(traceback=["Abstained: yes"]),
+            "does not end in the error",
+            id="traceback",
+        ),
         pytest.param(2, stdout("/home/ada/x.json"), "/home/", id="home"),
         pytest.param(2, stdout("in '/tmp/x'"), "/tmp/", id="tmp"),
         pytest.param(2, stdout(r"C:\Users\ada"), "C:\\Users\\", id="windows"),
@@ -114,9 +120,22 @@ def test_defect_of_a_cell(book: Book, number: int, defect: Defect, message: str)
     assert message in problem.message
 
 
+@pytest.mark.parametrize("hide", ["tag", "comment"])
+def test_a_shown_cell_that_nbval_does_not_compare(book: Book, hide: str) -> None:
+    notebook = sound_notebook()
+    if hide == "tag":
+        notebook.cells[2].metadata.tags.append("nbval-ignore-output")
+    else:
+        notebook.cells[2].source = "# NBVAL_SKIP\n" + notebook.cells[2].source
+    write(book, notebook)
+    problems = notebooks.check(book.root)
+    assert {problem.path for problem in problems} == {"docs/en/contract.md", "docs/zh/contract.md"}
+    assert all("is not compared by nbval" in problem.message for problem in problems)
+
+
 def test_a_traceback_through_a_file(book: Book) -> None:
     notebook = sound_notebook()
-    trace = ["\x1b[31mAbstained\x1b[39m", "File \x1b[32m~/book/examples/outcome.py:7\x1b[39m"]
+    trace = ["File \x1b[32m~/book/examples/outcome.py:7\x1b[39m", "\x1b[31mAbstained\x1b[39m: no"]
     notebook.cells[4].outputs[0].traceback = trace
     write(book, notebook)
     problem = only_problem(book)

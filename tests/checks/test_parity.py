@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import Book
+from sample_book import Book
 
 from checks import pages, parity
 from checks.problems import Problem

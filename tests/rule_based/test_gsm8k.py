@@ -54,6 +54,22 @@ def test_any_response_scores(response: str) -> None:
     assert grade(response, "18").score in (0.0, 1.0)
 
 
+@pytest.mark.parametrize("reference", [None, 18, 18.0, ["18"], b"18", {"answer": "18"}])
+def test_a_reference_that_is_no_string_abstains(reference: Any) -> None:
+    assert grade("#### 18", reference).reason is Reason.BAD_REFERENCE
+
+
+@pytest.mark.parametrize("answer", [18, 18.0])
+def test_a_column_of_numbers_is_a_reference_for_areal(answer: float) -> None:
+    assert gsm8k_reward_fn("q", "#### 18", [1], [2], answer=answer) == 1.0
+
+
+@pytest.mark.parametrize("answer", [None, ["18"]])
+def test_a_column_that_holds_no_number_raises_for_areal(answer: Any) -> None:
+    with pytest.raises(Abstained, match="bad_reference"):
+        gsm8k_reward_fn("q", "#### 18", [1], [2], answer=answer)
+
+
 def test_an_abstention_raises_for_areal() -> None:
     with pytest.raises(Abstained, match="bad_reference"):
         gsm8k_reward_fn("q", "#### 18", [1], [2], answer="unknown")
@@ -90,7 +106,9 @@ def test_scores_do_not_depend_on_thread_or_order() -> None:
 def test_a_megabyte_of_anything_gives_an_outcome() -> None:
     """A quadratic step would need hours; the limit of a minute only ends a hang."""
     command = [sys.executable, "-m", "benchmarks.rule_based", "--hostile"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(
+        command, cwd=HERE.parents[1], capture_output=True, text=True, timeout=60, check=False
+    )
     assert result.returncode == 0, result.stderr
     assert "every call gave an outcome" in result.stdout
 
@@ -223,7 +241,7 @@ def test_what_names_no_single_value_in_chinese_is_no_answer(a: int, b: int, form
 @given(st.text(alphabet=st.characters(blacklist_characters="#"), max_size=200), integers)
 @settings(max_examples=200)
 def test_thought_never_counts(thought: str, n: int) -> None:
-    for tag in ("think", "thinking"):
+    for tag in ("think", "thinking", "Thinking", "THINK", "thought", "analysis"):
         assert grade(f"<{tag}>{thought} #### {n}", str(n)).score == 0.0
         assert grade(f"<{tag}>{thought} #### {n}</{tag}>", str(n)).score == 0.0
     assert grade(f"the answer is {n}</think>", str(n)).score == 0.0
