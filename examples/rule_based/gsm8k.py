@@ -540,7 +540,7 @@ _CORRECTION = re.compile(
     re.VERBOSE,
 )
 _CUES = re.compile(
-    r"wait|oops|hold|scratch|second thought|correction|mistake|wrong|incorrect|not |disagree|sorry|actually|rather|edit:|no,|should|made a|[ (,]or |\?|alternatively"
+    r"wait|oops|hold|scratch|second thought|correction|mistake|wrong|incorrect|not |n['’]t |disagree|error|meant|sorry|actually|rather|edit:|no,|should|made a|[ (,]or |\?|alternatively"
     r"|\n|错|误|不|等|正|重|撤|抱歉|应|或"
 )
 _RETRACTION = re.compile(
@@ -552,8 +552,8 @@ _RETRACTION = re.compile(
       | (?:\A|[.!?,;:\n—(。])\s{0,9}(?:oh|hmm|but|no)?,?\s?(?:wait|oops|hold\s+on|scratch\s+that|on\s+second\s+thought|correction
           |sorry|actually)\b
       | \bi\s+(?:made\s+an?\s+(?:\w+\s+)?(?:mistake|error)|was\s+wrong|meant|disagree)\b
-      | \b(?:that|this|which|it|answer|result)(?:['’]s|\s+is|\s+was|\s+can['’]?t\s+be|\s+cannot\s+be)
-          \s+(?:wrong|incorrect|not\s+(?:right|correct)|a\s+mistake)
+      | \b(?:that|this|which|it|answer|result)(?:(?:['’]s|\s+is|\s+was)\s+(?:wrong|incorrect|not\s+(?:right|correct)|a\s+mistake)
+          |\s+can(?:not|['’]t)\s+be\s+(?:right|correct|true))
       | (?<![里有何])不对[,。!;]|(?<![没会])错了|是错的|(?:答案|结果|这)(?:是|都)?(?:错|有误|不正确|不对)|错误示范|等一下|更正|算错|搞错|重新(?:计)?算|重算|说错|撤回
       | (?:\A|[。!,\n—])\s{0,9}(?:等等|抱歉|不,)""",
     re.VERBOSE,

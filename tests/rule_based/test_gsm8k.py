@@ -269,7 +269,8 @@ REMARKS = [
 ]  # fmt: skip
 RETRACTIONS = [
     "Wait, that's wrong.", "Oops, I forgot one egg.", "Actually, I made a mistake.", "不对，我算错了。",
-    "Hmm, wait, she eats 3.", "Scratch that.", "抱歉，我重新算一下。", "等一下，好像多算了一个。",
+    "Hmm, wait, she eats 3.", "Scratch that.", "I made an error.", "I meant 17.", "On second thought, no.",
+    "Hold on.", "I disagree with this.", "That cannot be right.", "上述结果有误。", "更正：多算了一个。", "撤回这个答案。", "抱歉，我重新算一下。", "等一下，好像多算了一个。",
 ]  # fmt: skip
 
 
