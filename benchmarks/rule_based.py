@@ -130,7 +130,7 @@ HOSTILE = [
     "9", "x", " ", "\n", "$", "\\", "{", "}", "\\boxed{", "\\boxed{9}", "#### ", "#### 1\n", "answer",
     "the answer is ", "the answer is 1. ", "answer:", "<think>", "</think>", "<think></think>", "<",
     "答案是", "答案是1。", "答", "结果", "一", "万", "十", "9,", "9.", "1,234", '"', "`", "“", "(", ")", "or ",
-    "1 or ", "- ", "\n- 1", "wait ", "not ", "<answer>1</answer>", "=", "\\frac{", "1/", "e9", "９", "🎉",
+    "1 or ", "- ", "\n- 1", "wait ", "not ", "应该是", "no, 1 ", "edit: ", "<answer>1</answer>", "=", "\\frac{", "1/", "e9", "９", "🎉",
     "İ", "\u2009", "\\text{", "^", "0x", "...", "but ", "is the answer ", "if the answer is ", "不",
 ]  # fmt: skip
 

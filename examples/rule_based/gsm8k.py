@@ -245,7 +245,7 @@ _UNIT_WORDS = frozenset(
     " am pm usd rmb cny eur gbp yuan gb mb tb w kw kwh pcs ct cts st nd rd th".split()
 )
 # Words behind a number that make it another number.
-_VARIABLES = frozenset("x y z n k t dozen".split())
+_VARIABLES = frozenset("x y z n k t dozen dozens pi".split())
 # Words between "or" and the second number of a list.
 _HEDGES = frozenset("maybe perhaps possibly even rather 是 能 以".split())
 # Words that may stand between "the answer is" and its number.
@@ -254,32 +254,38 @@ _FILLERS = frozenset(
     " about approximately roughly around probably only precisely actually clearly definitely"
     " certainly now total sum amount value number final answer option , : … ... — –"
     " 是 为 即 约 大 概 共 一 总 计 合 应 该 就 正 好 等 于 恰 确 实 当 然 最 终 人 民 币 的"
-    " 数 量 值 结 果 答 案".split()
+    " 数 量 值 结 果 答 案 一共 平 均".split()
 )
-# Words that lead to the result in a sentence with several numbers: 买3件，一共要付288元.
+# What leads to the result in a sentence with several numbers: 买3件，一共要付288元; "in 3 days she makes 18".
 _RESULT_WORDS = frozenset("共 总 计 需 要 付 剩 得 为 是 花 赚 一共".split())
+
+_RESULT_VERBS = frozenset(
+    "makes make has have earns earn pays pay needs need is are costs cost gets get spends spend".split()
+)
 
 _TOKEN = re.compile(
     rf"""
     (?P<bullet>(?<=\n)[-*•]\s)
     # The clause ends.
-  | (?P<end>\.(?=[\s*"')\]}}$]|$) | [。!?;\n] | <\|)
+  | (?P<end>\.(?=[\s*"')\]}}$]|$) | [。!?;\n吗] | <\|)
     # Words that look like numerals.
   | (?P<lexical>一[共起样定般些下直旦旁边致目] | 五一 | 一个(?=[\u4e00-\u9fff]) | 第(?:{_CN}|[0-9])+ | 万一 | 十分
-      | [唯统同每任某]一 | 进一步 | [三四五六八]角形 | [0-9个一两三四五]+位数)
+      | [唯统同每任某]一 | 进一步 | [三四五六八]角形 | [0-9个一两三四五]+位数
+      | (?:{_CN}{{1,3}}|[0-9]{{1,2}})(?:月份?|年级)(?=[^0-9\n]{{0,14}}[0-9]) | 打[0-9](?:\.[0-9])?折(?=[^0-9\n]{{0,14}}[0-9]))
     # What follows is denied; or is put in place of what was denied.
-  | (?P<negation>\b(?:not|never|cannot|no|neither|nor|without|any|anything(?:\sbut)?|false)\b | e\.g\.
-      | [a-z]+n['’]t\b | 并?不是 | 并非 | 绝非 | 不[会能等可止仅] | 没有 | 否 | [个十百千]位 | 除(?!以) | \\neq?\b | ≠)
+  | (?P<negation>\b(?:not|never|cannot|no|neither|nor|without|any|anything(?:\sbut)?|false|null|none|unknown|unclear|unsure|undetermined|impossible|insufficient)\b | e\.g\.
+      | [a-z]+n['’]t\b | 并?不是 | 并非 | 绝非 | 不[会能等可止仅] | 没有 | 未知 | 不知道? | 不清楚 | 无法 | 否 | [个十百千]位 | 除(?!以|[^,。]{{0,8}}外) | \\neq?\b | ≠)
   | (?P<instead>\b(?:but|rather|instead)\b | 而是)
     # The number is only a limit; said before it, or behind it.
   | (?P<bound>\b(?:at\s(?:least|most) | up\sto | exceed(?:s|ing)? | between | within | from | almost | nearly | some
         | (?:more|less|fewer|greater|higher|lower|larger|smaller)\sthan(?:\sor\sequal\sto)?
         | over | under | above | below | (?:minimum|maximum)(?:\sof)?)\b
-      | [<>~]= | [大小]于(?:或?等于)? | 超过 | 多于 | 少于 | 高于 | 低于 | 不[到足] | 至[少多] | 最[多少] | 不[少低高大小多]于 | 介于 | 从 | 近
+      | [<>~]= | [大小]于(?:或?等于)? | 超过 | 多于 | 少于 | 高于 | 低于 | 不[到足] | 至[少多] | 最[多少] | 不[少低高大小多]于 | 介于 | 比(?=[0-9]) | 从 | 近
       | 数(?=[十百千万]))
   | (?P<beyond>\b(?:or|and)\s(?:more|less|fewer|so|above|below|under|over|higher|lower|greater|up)\b
-      | \b(?:plus|base|odd|ish|unless|times\s(?:the|as|more))\b | 打(?!折) | 以[上下内外] | 之[间内] | 开外 | 上下
-      | (?:[二八十六]+|[0-9]+)?进制 | [多余来](?=[个岁元人天块名斤只本页]) | [多余几] | .?半 | 的(?:倍|因|约|平方|立方))
+      | \band\s(?:an?|one|two|three|five|ten|twenty|thirty|forty|fifty)\s(?:half|third|quarters?|fourths?|fifths?|cents?|minutes?|inch(?:es)?)\b
+      | \bout\sof\s(?=[0-9]) | \bin\s(?:hexadecimal|hex|octal|binary)\b | \b(?:plus|base|odd|ish|unless|times\s(?:the|as|more))\b | 打(?!折) | 以[上下内外] | 之[间内] | 开外 | 上下
+      | (?:[二八十六]+|[0-9]+)?进制 | [多余来](?=[个岁元人天块名斤只本页]) | [多余几] | .?半 | 的(?:整数)?(?:倍|因|约|平方|立方))
     # Another number may follow.
   | (?P<either>\b(?:and/or|or|versus|vs|otherwise)\b | 或者? | 还是 | 要么 | 也[可许])
   | (?P<join>\b(?:and|to|through|till|until)\b | [,、&~—‒‐…|] | –(?![0-9]) | (?<=[0-9a-z])–
@@ -287,7 +293,7 @@ _TOKEN = re.compile(
       | 和 | 以?及 | 与 | [至到])
   | (?P<equals>={{1,3}} | ≈ | ≡ | [→⇒] | [-=]> | \\(?:approx|equiv|to|implies|(?:right|Right|long)arrow)\b)
   | (?P<number>{_NUMBER})
-  | (?P<open>(?<=[\s\u4e00-\u9fff])\( | \((?=[^0-9-])) | (?P<close>\))
+  | (?P<open>(?<=[\s\u4e00-\u9fff])\( | \((?=[^0-9-]|[0-9]+[\u4e00-\u9fff])) | (?P<close>\))
     # Spaces, quotation marks, Markdown, LaTeX, HTML, currency: no part of what is said.
   | (?P<skip>\s+ | ["'“”‘’「」『』`{{}}\[\]] | (?<![0-9a-z])\( | /(?=\s?[a-z\u3400-\u9fff]) | [°℃¢:] (?!\s?[0-9])
       | \*\* | \*(?=\s*$) | (?<![\w)'"])\* | \*(?![\s\d]) | _(?![0-9{{(]) | (?<![0-9])_ | </?[a-z]+/?>
@@ -350,6 +356,8 @@ def _stands_alone(number: _Token, tokens: list[_Token]) -> bool:
         elif token.kind == "beyond" or (token.kind == "bound" and (joined or not words)):
             if words <= 3:
                 return False
+        elif token.kind == "bound":
+            apart = True  # 18 eggs over 2 days
         elif token.kind in ("negation", "instead"):
             return True
         elif token.kind == "operator":
@@ -374,6 +382,14 @@ def _side(tokens: list[_Token], mode: str) -> _Reading | None:
     nothing = _Reading(None, numbers[-1].end)
     lead = tokens[: tokens.index(numbers[0])]
     since = max((i for i, t in enumerate(lead) if t.kind == "instead"), default=-1) + 1
+    if mode == "reply":  # 没有参加的有18人: what is denied describes, and denies nothing
+        harmless = [
+            i + 1
+            for i, t in enumerate(lead)
+            if t.text == "的"
+            or (t.text == "," and i and lead[i - 1].kind == "negation")  # 不能，还差18元
+        ]
+        since = max(since, *harmless, 0)
     if any(t.kind == "negation" or "进制" in t.text for t in lead[since:]):
         behind = tokens[len(lead) :]
         for i, token in enumerate(behind):
@@ -387,19 +403,23 @@ def _side(tokens: list[_Token], mode: str) -> _Reading | None:
     if mode != "number":
         arabic = [t for t in numbers if not set(t.text) & set(_DIGITS)] or numbers
         if len(arabic) > 1 and (mode == "reply" or not leads):
+            pairs = zip(tokens, tokens[1:], strict=False)
+            stated = [t for verb, t in pairs if t in arabic and verb.text in _RESULT_VERBS]
             between = tokens[tokens.index(arabic[-2]) + 1 : tokens.index(arabic[-1])]
-            if not any(t.text in _RESULT_WORDS for t in between):
+            if len(stated) == 1:
+                chosen = stated[0]
+            elif any(t.text in _RESULT_WORDS for t in between):
+                chosen = arabic[-1]
+            else:
                 return nothing
-            chosen = arabic[-1]
         elif not leads or (chosen not in arabic and not _apart(tokens, chosen, arabic[0])):
             chosen = arabic[0]
     at = tokens.index(chosen)
-    if (
-        at
-        and tokens[at - 1].kind in ("operator", "bound", "join", "either", "beyond")
-        and tokens[at - 1].text not in _FILLERS
-    ):
-        return nothing
+    before = tokens[at - 1] if at else None
+    if before and before.kind in ("operator", "bound", "join", "either", "beyond"):
+        rest = before.text in ("多", "余") and (at == 1 or tokens[at - 2].kind == "word")  # 剩余18
+        if before.text not in _FILLERS and not rest:
+            return nothing
     if chosen.value is None or not _stands_alone(chosen, tokens[at + 1 :]):
         return nothing
     return _Reading(chosen.value, chosen.end)
@@ -436,7 +456,8 @@ def _clause(
         stop: where a closed statement, such as a box, ends; a clause ends with its sentence.
     """
     limit = start + WINDOW if stop is None else stop
-    if m := _SIMPLE.match(text, start, limit):
+    m = _SIMPLE.match(text, start, limit)
+    if m and (stop is None or not text[m.end() : stop].strip()):
         return _Reading(int(m[1]) if m[1] else _decimal(m[2]), m.end())
     window = _normal(text[start:limit])
     window = _TEXT_MACRO.sub(lambda m: " " * len(m[0]), window)
@@ -444,11 +465,11 @@ def _clause(
     for m in _TOKEN.finditer(window):
         kind = "skip" if m.lastgroup == "bullet" else m.lastgroup or "other"
         if kind == "end":
-            if stop is not None:
+            if stop is not None and m[0] not in "?吗":
                 kind = "operator" if m[0] == "!" else "skip"
             elif m[0] == "\n" and not tokens:
                 kind = "skip"
-            elif m[0] == "?":  # asked, not answered
+            elif m[0] in "?吗":  # asked, not answered
                 asked = any(t.kind == "number" for t in tokens)
                 return _Reading(None, start + m.end()) if asked else None
             else:
@@ -482,8 +503,10 @@ def _bare(text: str) -> Number | None:
     if len(text) > 60 or "<" in text:
         return None
     tokens = [m for m in _TOKEN.finditer(text) if m.lastgroup not in ("skip", "open", "close")]
-    if tokens and tokens[-1].lastgroup == "end" and tokens[-1][0] != "?":
+    if tokens and tokens[-1].lastgroup == "end" and tokens[-1][0] not in "?吗":
         tokens.pop()
+    while tokens and tokens[0].lastgroup in ("word", "lexical") and tokens[0][0] in _FILLERS:
+        del tokens[0]  # 一共18元
     kinds = [m.lastgroup for m in tokens]
     if kinds[:1] != ["number"] or set(kinds[1:]) - {"word"} or len(kinds) > 7:
         return None
@@ -503,7 +526,8 @@ class _Statement(NamedTuple):
 
 
 _ENGLISH = re.compile(
-    r"""(?:answer|ans)(?:\s+(?:to|for|of)\s+(?:the|this|your)\s+(?:\w+\s+)?(?:question|problem|puzzle|exercise))?(?:\s*\([^()\n]{1,30}\))?[*_"'\s)\]}.]*
+    r"""(?:answer|ans)(?:,?\s+(?:therefore|thus|then|here|in\s+\w+|(?:that\s+)?(?:we|i)\s+\w+),?(?=\s+(?:is|equals)\b))?
+    (?:\s+(?:to|for|of)\s+(?:the|this|your)\s+(?:\w+\s+)?(?:question|problem|puzzle|exercise))?(?:\s*\([^()\n]{1,30}\))?[*_"'\s)\]}.]*
     (?: (?P<sentence> :[*_]* | -> | → | => | is[,:]?\s+that\b )
       | (?: (?:is|equals|comes\s+(?:out\s+)?to|works\s+out\s+to|turns\s+out\s+to\s+be|amounts\s+to|=|是|为)
           | (?:would|should|must|will|has\s+to|can\s+only)\s+(?:be|equal)) (?![a-z]) \s*:?
@@ -521,11 +545,11 @@ _CHINESE = re.compile(
 # Right before "answer" or "答案", these make it somebody else's, or only supposed.
 _NOT_OURS = re.compile(
     r"""(?: \b(?:if|suppose|assume|assuming|say|whether|wrong|incorrect|previous|initial|first|old|reference|expected|sample
-            |example|his|her|their|student(?:['’]s)?|naive|tempting|common|alleged|model|gold|is|false|case|unclear|unlikely
-            |true|(?<!no\s)doubt(?:ful)?)\s+(?:the\s+|that\s+the\s+|an\s+)*(?:final\s+|correct\s+)?
+            |example|possible|potential|candidate|intermediate|partial|unless|impossible|his|her|their|student(?:['’]s)?|naive|tempting|common|alleged|model|gold|is|false|case|unclear|unlikely
+            |true|(?<!no\s)doubt(?:ful)?)[\s_]+(?:the\s+|that\s+the\s+|an\s+)*(?:final\s+|correct\s+)?
       | (?<!\bi\s)(?<!\bwe\s)\b(?:think|thinks|thought|says?|said|claims?|claimed|believes?|guess(?:ed)?|argue[sd]?)
             \s+(?:that\s+)?(?:the|its|my)\s+(?:\w+\s+)?
-      | (?:错误的?|原来的?|原|之前的?|参考|标准|如果|假如|假设|若|他的|她的|有人(?:说|认为)|题目[说中给的]*|提示:?|[某上]一?[题个]的
+      | (?:错误的?|可能的?|候选|中间|假定|除非|(?:老师|网上|书上)说?的?|小.(?:的|说)|第[一二三四五1-5]步的|原来的?|原|之前的?|参考|标准|如果|假如|假设|若|他的|她的|有人(?:说|认为)|题目[说中给的]*|提示:?|[某上]一?[题个]的
             |以为|不是|猜|学生的?|例题的?|[不没][^,。;]{0,6}(?:认为|说|觉得))[“"「']?(?:最终|正确)?
       | (?P<not_a_reply>[解问应报作回]))$""",
     re.VERBOSE,
@@ -541,12 +565,15 @@ _CORRECTION = re.compile(
 )
 _CUES = re.compile(
     r"wait|oops|hold|scratch|second thought|correction|mistake|wrong|incorrect|not |n['’]t |disagree|error|meant|sorry|actually|rather|edit:|no,|should|made a|[ (,]or |\?|alternatively"
-    r"|\n|错|误|不|等|正|重|撤|抱歉|应|或"
+    r"|my bad|i get|i now get|does|;\s?\$?[0-9]|\n|错|误|不|等|正|重|撤|抱歉|应|或|改|其实|实际|对不起|可能|另|发现|再算"
 )
 _RETRACTION = re.compile(
-    r"""(?P<restated>\b(?:edit:|or\s+rather|no,(?:\s+it(?:['’]s|\s+is))?|should\s+(?:actually\s+)?(?:be|have\s+been))
+    r"""(?P<restated>[。!,\n]\s{0,9}(?:(?:其实|实际上|对不起,?|等一?[等下],?)应?该?[是为]|改[为:]|[^。\n]{0,8}发现[^。\n]{0,12}?是|再算一[遍次],?得到?)
+          | \bi\s+(?:now\s+)?get\b | \A\s?;(?=\s?\$?[0-9]) | \b(?:edit:|or\s+rather|no,(?:\s+it(?:['’]s|\s+is))?|should\s+(?:actually\s+)?(?:be|have\s+been))
           | 应该是|应为|应当是|(?:\A|[,。!\n—])\s{0,9}不,\s*是?(?=\s*[0-9]))
-      | \A[^\n.!。]{0,40}?(?:(?<![没会])错|[?])
+      | \A[^\n.!。]{0,40}?(?:(?<![没会])(?<!会有)(?<!没有)错|[?])
+      | \A[^\n]{0,40}?(?:但不正确|不是正确答案|也(?:有)?可能是|另一个答案|my\s+bad)
+      | (?:doesn['’]t|does\s+not)\s+(?:seem|look)\s+right
       | \A[.\s]{0,9}\n\s{0,9}(?:[-*•]\s)?\$?[0-9][0-9,.]*\s*(?:\n|\Z)
       | \A[\s.,;*)$]*(?:or|alternatively|或者?)\W+\$?[0-9]
       | (?:\A|[.!?,;:\n—(。])\s{0,9}(?:oh|hmm|but|no)?,?\s?(?:wait|oops|hold\s+on|scratch\s+that|on\s+second\s+thought|correction
@@ -562,7 +589,22 @@ _RETRACTION = re.compile(
 
 _SUSPECT = re.compile(r'["`“「『]|<!--|\[//|nswer|NSWER|答案')  # before a format: see `_disowned`
 _JSON_KEY = re.compile(r'"[\w ]*$')  # {"final_answer": 72} quotes its own key
-_DIGIT_OR_UNIT = re.compile(r"\$?[ ]?[0-9万亿千百]")
+# Around a box: what makes its number part of a longer one, a limit, a denial or one of several.
+_BOX_QUALIFIED = re.compile(
+    r"""(?: [0-9] | (?<!-)-\$? | (?<![a-z]{2})(?<![-=])[<>]\s* | [≤≥≠±]\s* | \\[dt]?frac\s*\{ | \\(?:neq?|pm|[gl](?:e|eq|eqslant|t))\b\s*
+      | (?:\b(?:not|never|cannot)|n['’]t)(?:\s+(?:be|equal|equal\s+to|exactly|simply))?[\s$(\\]*
+      | [}0-9][\s$)\\,]*(?:\bor\b|或者?)[\s$(\\]*
+      | \b(?:(?:more|less|fewer|greater|smaller|larger)\s+than|at\s+(?:least|most))[\s$(\\]*
+      | (?:不是|并非|不等于|[大小]于|超过|不足|不到|[多少]于|至[多少])[\s$(\\]*)$""",
+    re.VERBOSE,
+)
+_BOX_CONTINUED = re.compile(
+    r"""\$?[ ]?[0-9万亿千百] | [.,][0-9] | \s*[\^/]\s*[0-9{] | \s*[+*×]\s*[0-9]
+      | [\s$)\\\]]*(?:(?:million|billion|thousand|hundred|dozens?|or\s+\S{0,8}[0-9]|is\s+(?:wrong|incorrect|not)|isn['’]t)\b
+          | 点[0-9] | 元[0-9] | .?[多余](?![出还加]) | .?半(?![价数]) | 以[上下内] | 或者?\S{0,3}[0-9] | (?:是|这)?(?:错|不对)
+          | [^\n,.;:。!]{0,4}[吗?])""",
+    re.VERBOSE,
+)
 _PHRASE = re.compile(r"(?:answer|答案)[^.?!。]{0,20}$")
 
 
@@ -618,10 +660,11 @@ def _formats(text: str, found: list[_Statement]) -> None:
         stop = _closing_brace(text, at + 6)
         reading = _clause(text, at + 6, "sentence", stop) if stop else _Reading(None, at + 6)
         if reading:
-            continued = _DIGIT_OR_UNIT.match(text, stop + 1)  # "\\boxed{3}万"
-            found.append(
-                _Statement(at, 2, _Reading(None if continued else reading.value, max(stop, at) + 1))
-            )
+            before = text[max(at - 40, 0) : at].removesuffix("\\")
+            after = text[stop + 1 : stop + 41]
+            if _BOX_CONTINUED.match(_normal(after)) or _BOX_QUALIFIED.search(_normal(before)):
+                reading = _Reading(None, reading.end)
+            found.append(_Statement(at, 2, _Reading(reading.value, max(stop, at) + 1)))
 
 
 def _disowned(text: str, at: int) -> bool:
@@ -641,12 +684,12 @@ def _disowned(text: str, at: int) -> bool:
 
 def _english(text: str, found: list[_Statement]) -> None:
     """The answer is 72, **Answer:** 72, <answer>72</answer>, so 72 is the answer."""
-    if not ("nswer" in text or "NSWER" in text or "Ans" in text or "A:" in text):
+    if not ("nswer" in text or "NSWER" in text or "Ans" in text or "ans:" in text or "A:" in text):
         return
     words = [at - 1 for at in _occurrences(text, "nswer", "NSWER")]
-    words += [at for at in _occurrences(text, "Ans") if text[at + 3 : at + 4] != "w"]
+    words += [at for at in _occurrences(text, "Ans", "ans:") if text[at + 3 : at + 4] != "w"]
     for at in words:
-        if text[at - 1 : at] == "<" and text[at + 6 : at + 7] == ">":
+        if text[max(at - 7, 0) : at].endswith(("<", "<final_")) and text[at + 6 : at + 7] == ">":
             stop = text.find("</", at, at + WINDOW)
             if stop >= 0 and (reading := _clause(text, at + 7, "sentence", stop)):
                 found.append(_Statement(at, 2, reading))
@@ -656,7 +699,7 @@ def _english(text: str, found: list[_Statement]) -> None:
             continue
         if backward := re.search(r"\b(?:is|as)\s+(?:the|our|my)\s+(?:\w+\s+)?$", before[-40:]):
             stop = at - len(before[-40:]) + backward.start()
-            start = at - len(before) + max(before.rfind(". ") + 2, 0)
+            start = at - len(before.rpartition(". ")[2])
             if re.match(r"answer\W*(?:\n|$)", _normal(text[at : at + 20])) and not _quoted(before):
                 if reading := _clause(text, start, "sentence", stop):
                     found.append(_Statement(at, 1, _Reading(reading.value, at + 6)))
@@ -671,7 +714,9 @@ def _english(text: str, found: list[_Statement]) -> None:
         final = re.search(r"\bfinal[\s_]+(?:\w+\s+)?$", before[-40:]) is not None
         if m["header"] is not None and not final and before.strip(" #*"):
             continue
-        if reading := _clause(text, at + m.end(), "sentence" if m["sentence"] else "number"):
+        if reading := _clause(
+            text, at + m.end(), "sentence" if m["sentence"] or m["header"] is not None else "number"
+        ):
             found.append(_Statement(at, 3 if final else 1, reading))
     starts = [at + 1 for at in _occurrences(text, "\nA:")]
     for at in [0, *starts] if text.startswith("A:") else starts:
@@ -721,10 +766,10 @@ def _read(response: str) -> Number | None:
         return value
     after = _normal(text[end : end + 1000])
     if _CUES.search(after):
-        for m in _RETRACTION.finditer(after):
+        for m in reversed([*_RETRACTION.finditer(after)][-MOST_STATEMENTS:]):
             restated = _clause(text, end + m.end()) if m["restated"] else None
             if restated or not m["restated"]:
-                value = restated.value if restated else None
+                return restated.value if restated else None
     return value
 
 
