@@ -32,6 +32,7 @@ Solve Math Word Problems". Signature of `gsm8k_reward_fn`: AReaL 1.0.
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ..outcome import Outcome, Reason
@@ -403,7 +404,7 @@ def _side(tokens: list[_Token], mode: str) -> _Reading | None:
     if mode != "number":
         arabic = [t for t in numbers if not set(t.text) & set(_DIGITS)] or numbers
         if len(arabic) > 1 and (mode == "reply" or not leads):
-            pairs = zip(tokens, tokens[1:], strict=False)
+            pairs = pairwise(tokens)
             stated = [t for verb, t in pairs if t in arabic and verb.text in _RESULT_VERBS]
             between = tokens[tokens.index(arabic[-2]) + 1 : tokens.index(arabic[-1])]
             if len(stated) == 1:
@@ -594,13 +595,17 @@ _BOX_QUALIFIED = re.compile(
     r"""(?: [0-9] | (?<!-)-\$? | (?<![a-z]{2})(?<![-=])[<>]\s* | [≤≥≠±]\s* | \\[dt]?frac\s*\{ | \\(?:neq?|pm|[gl](?:e|eq|eqslant|t))\b\s*
       | (?:\b(?:not|never|cannot)|n['’]t)(?:\s+(?:be|equal|equal\s+to|exactly|simply))?[\s$(\\]*
       | [}0-9][\s$)\\,]*(?:\bor\b|或者?)[\s$(\\]*
-      | \b(?:(?:more|less|fewer|greater|smaller|larger)\s+than|at\s+(?:least|most))[\s$(\\]*
-      | (?:不是|并非|不等于|[大小]于|超过|不足|不到|[多少]于|至[多少])[\s$(\\]*)$""",
+      | \b(?:more|less|fewer|greater|smaller|larger)\s+than[\s$(\\]*
+      | (?:不是|并非|不等于|[大小]于|超过|不足|不到|[多少]于)[\s$(\\]*)$""",
     re.VERBOSE,
+)
+# Most boxes follow a word such as "makes", which is none of those above.
+_PLAIN_WORD = re.compile(
+    r"(?<![\\\w])(?!not|never|can|be\b|equal|to\b|exact|simpl|than|or\b)[A-Za-z]{2,} \$?$"
 )
 _BOX_CONTINUED = re.compile(
     r"""\$?[ ]?[0-9万亿千百] | [.,][0-9] | \s*[\^/]\s*[0-9{] | \s*[+*×]\s*[0-9]
-      | [\s$)\\\]]*(?:(?:million|billion|thousand|hundred|dozens?|or\s+\S{0,8}[0-9]|is\s+(?:wrong|incorrect|not)|isn['’]t)\b
+      | [\s$)\\\]]*(?:(?:million|billion|thousand|hundred|or\s+\S{0,8}[0-9]|is\s+(?:wrong|incorrect|not)|isn['’]t)\b
           | 点[0-9] | 元[0-9] | .?[多余](?![出还加]) | .?半(?![价数]) | 以[上下内] | 或者?\S{0,3}[0-9] | (?:是|这)?(?:错|不对)
           | [^\n,.;:。!]{0,4}[吗?])""",
     re.VERBOSE,
@@ -662,7 +667,9 @@ def _formats(text: str, found: list[_Statement]) -> None:
         if reading:
             before = text[max(at - 40, 0) : at].removesuffix("\\")
             after = text[stop + 1 : stop + 41]
-            if _BOX_CONTINUED.match(_normal(after)) or _BOX_QUALIFIED.search(_normal(before)):
+            if _BOX_CONTINUED.match(_normal(after)) or (
+                not _PLAIN_WORD.search(before[-12:]) and _BOX_QUALIFIED.search(_normal(before))
+            ):
                 reading = _Reading(None, reading.end)
             found.append(_Statement(at, 2, _Reading(reading.value, max(stop, at) + 1)))
 
