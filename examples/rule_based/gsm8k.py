@@ -599,9 +599,12 @@ _BOX_QUALIFIED = re.compile(
       | (?:不是|并非|不等于|[大小]于|超过|不足|不到|[多少]于)[\s$(\\]*)$""",
     re.VERBOSE,
 )
-# Most boxes follow a word such as "makes", which is none of those above.
+# Most boxes stand between plain words, "makes $18$ dollars": none of those above and below.
 _PLAIN_WORD = re.compile(
     r"(?<![\\\w])(?!not|never|can|be\b|equal|to\b|exact|simpl|than|or\b)[A-Za-z]{2,} \$?$"
+)
+_PLAIN_NEXT = re.compile(
+    r"\$?(?: (?!million|billion|thousand|hundred|or\b|is\b|isn)[a-z]{2,}|\.?\s*\Z)"
 )
 _BOX_CONTINUED = re.compile(
     r"""\$?[ ]?[0-9万亿千百] | [.,][0-9] | \s*[\^/]\s*[0-9{] | \s*[+*×]\s*[0-9]
@@ -667,7 +670,7 @@ def _formats(text: str, found: list[_Statement]) -> None:
         if reading:
             before = text[max(at - 40, 0) : at].removesuffix("\\")
             after = text[stop + 1 : stop + 41]
-            if _BOX_CONTINUED.match(_normal(after)) or (
+            if (not _PLAIN_NEXT.match(after) and _BOX_CONTINUED.match(_normal(after))) or (
                 not _PLAIN_WORD.search(before[-12:]) and _BOX_QUALIFIED.search(_normal(before))
             ):
                 reading = _Reading(None, reading.end)
