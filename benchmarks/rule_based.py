@@ -28,8 +28,9 @@ from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
-from examples.rule_based.gsm8k import grade
+from examples.rule_based import gsm8k, math_answer, symbolic
 
 SAMPLE = Path(__file__).parent.parent / "notebooks" / "data" / "gsm8k_labelled.jsonl"
 
@@ -44,7 +45,11 @@ Grader = Callable[[str, str], bool]
 
 
 def book(response: str, reference: str) -> bool:
-    return grade(response, reference).score == 1.0
+    return gsm8k.grade(response, reference).score == 1.0
+
+
+def book_math(response: str, reference: str) -> bool:
+    return math_answer.grade(response, reference).score == 1.0
 
 
 def math_verify(response: str, reference: str) -> bool:
@@ -52,6 +57,14 @@ def math_verify(response: str, reference: str) -> bool:
     from math_verify import parse, verify
 
     return bool(verify(parse(reference), parse(response)))
+
+
+def math_verify_wrapped(response: str, reference: str) -> bool:
+    """With the reference between dollar signs, without which it is not read as LaTeX."""
+    from math_verify import parse, verify
+
+    dollars = reference if "$" in reference else f"${reference}$"
+    return bool(verify(parse(dollars), parse(response)))
 
 
 def last_number(response: str, reference: str) -> bool:
@@ -68,7 +81,9 @@ def hash_or_box(response: str, reference: str) -> bool:
 
 GRADERS: dict[str, Grader] = {
     "gsm8k.grade": book,
+    "math_answer.grade": book_math,
     "math-verify": math_verify,
+    "math-verify, $...$": math_verify_wrapped,
     "regex: last number": last_number,
     "regex: #### or boxed": hash_or_box,
 }
@@ -153,7 +168,7 @@ def measure_hostile() -> None:
                 best = float("inf")
                 for _ in range(3):
                     start = time.perf_counter()
-                    outcome = grade(response, reference)
+                    outcome = gsm8k.grade(response, reference)
                     best = min(best, time.perf_counter() - start)
                     if outcome.score not in (0.0, 1.0, None):
                         raise SystemExit(f"{form.format(unit)!r}: {outcome}")
@@ -162,6 +177,26 @@ def measure_hostile() -> None:
     print(f"{len(slowest)} texts of a million characters: every call gave an outcome; slowest:")
     for seconds, text in slowest[:3]:
         print(f"{seconds * 1000:6.0f} ms  {text}")
+
+
+def tiers(cases: list[Case]) -> str:
+    """What decides in `math_answer`: the share of cases that each step settles."""
+    counts = dict.fromkeys(
+        ["equal numbers", "equal text", "structure and values", "math-verify"], 0
+    )
+    for response, reference, _ in cases:
+        gold, number = math_answer.read_reference(reference), gsm8k.read_number(response)
+        with patch.object(math_answer, "equal", wraps=symbolic.equal) as verification:
+            math_answer.grade(response, reference)
+        if gold and gold.tree == number and number is not None:
+            counts["equal numbers"] += 1
+        elif verification.called:
+            counts["math-verify"] += 1
+        elif (answer := math_answer.find_answer(response)) and gold and answer.text == gold.text:
+            counts["equal text"] += 1
+        else:
+            counts["structure and values"] += 1
+    return ", ".join(f"{name} {count / len(cases):.1%}" for name, count in counts.items())
 
 
 def main() -> None:
@@ -196,6 +231,7 @@ def main() -> None:
             print(
                 f"{name:20} {accuracy:8.2%} {accepts:14} {rejects:14} {speed:8,.0f} {times:16,.1f}"
             )
+        print(f"math_answer decides by: {tiers(cases)}")
         sys.stdout.flush()
 
 

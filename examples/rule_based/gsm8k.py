@@ -28,7 +28,7 @@ from ..outcome import Outcome, Reason
 from .numerals import CHINESE_DIGIT, DIGITS, NUMBER, SCALES, Number, decimal, normal, number
 from .statements import WINDOW, Reading, final_value
 
-__all__ = ["extract_answer", "grade", "gsm8k_reward_fn"]
+__all__ = ["extract_answer", "grade", "gsm8k_reward_fn", "read_number", "read_statement"]
 
 # Immutable, and most outcomes are one of these.
 _CORRECT = Outcome(1.0, Reason.CORRECT)
@@ -51,7 +51,7 @@ def grade(response: str, reference: str) -> Outcome:
     if expected is None:
         detail = f"no number in the reference {str(reference)[-60:]!r}"
         return Outcome(None, Reason.BAD_REFERENCE, detail)
-    answer = _read(response)
+    answer = read_number(response)
     if answer is None:
         return _NO_ANSWER
     if answer != expected:
@@ -61,7 +61,7 @@ def grade(response: str, reference: str) -> Outcome:
 
 def extract_answer(response: str) -> str | None:
     """Return the final committed answer as a plain number ("72"; -2.5 is "-5/2"), or None."""
-    answer = _read(response)
+    answer = read_number(response)
     return None if answer is None else str(answer)
 
 
@@ -119,7 +119,7 @@ _TOKEN = re.compile(
     rf"""
     (?P<bullet>(?<=\n)[-*•]\s)
     # The clause ends.
-  | (?P<end>\.(?=[\s*"')\]}}$]|$) | [。!?;\n吗] | <\|)
+  | (?P<end>\.(?=[\s*"')\]}}$]|$) | [。?;\n吗] | !(?!\s*(?:\$|\\[)\]])) | <\|)
     # Words that look like numerals.
   | (?P<lexical>一[共起样定般些下直旦旁边致目] | 五一 | 一个(?=[\u4e00-\u9fff]) | 第(?:{CHINESE_DIGIT}|[0-9])+ | 万一 | 十分
       | [唯统同每任某]一 | 进一步 | [三四五六八]角形 | [0-9个一两三四五]+位数
@@ -153,7 +153,7 @@ _TOKEN = re.compile(
       | \\(?:text|textbf|textit|mathrm|mathbf|mbox|boxed|fbox|left|right|displaystyle|bf|rm|quad|qquad|degree)\b
       | [$€£¥₹] | \b(?:usd|rmb|cny|us|hk|eur|gbp|rs)\b\.? | (?:usd|rmb|us|hk|rs)(?=\s?[$€£¥₹0-9]))
     # Arithmetic that was not worked out.
-  | (?P<operator>\b(?:(?:divided|multiplied)\sby | squared | cubed | factorial | percent\sof)\b | [+×*÷^<>≤≥±∓√π²³⁰-⁹₀-₉_/()‰] | :(?=\s?[0-9]) | \\[a-z]+ | 根号 | [廿卅]
+  | (?P<operator>\b(?:(?:divided|multiplied)\sby | squared | cubed | factorial | percent\sof)\b | [!+×*÷^<>≤≥±∓√π²³⁰-⁹₀-₉_/()‰] | :(?=\s?[0-9]) | \\[a-z]+ | 根号 | [廿卅]
       | 再?[乘除加减][以上去]? | 倍的)
   | (?P<word>[a-zà-ÿ]+[0-9]*(?:['’-][a-z]+)? | [\u3400-\u9fff])
   | (?P<other>.)
@@ -290,7 +290,7 @@ def _without_asides(tokens: list[_Token]) -> Iterator[_Token]:
             yield token
 
 
-def _clause(
+def read_statement(
     text: str, start: int, mode: str = "number", stop: int | None = None
 ) -> Reading[Number] | None:
     """Read the clause at `start`; None if it states no number.
@@ -357,19 +357,20 @@ def _bare(text: str) -> Number | None:
         return None
     if any(m[0] in ("is", "was", "are", "were", "if", "是", "不", "吗", "对") for m in tokens):
         return None
-    reading = _clause(text, 0)
+    reading = read_statement(text, 0)
     return reading.value if reading else None
 
 
-def _read(text: str) -> Number | None:
-    return final_value(text, _clause, _bare)
+def read_number(text: str) -> Number | None:
+    """Return the number that a text finally commits to, exactly; or None."""
+    return final_value(text, read_statement, _bare)
 
 
 def _read_reference(reference: str) -> Number | None:
     solution = reference.rfind("####")
     if m := _SIMPLE.fullmatch(reference, solution + 4 if solution >= 0 else 0):
         return int(m[1]) if m[1] else decimal(m[2])
-    return _read(reference[solution:] if solution >= 0 else reference)
+    return read_number(reference[solution:] if solution >= 0 else reference)
 
 
 def _short(value: Number) -> str:

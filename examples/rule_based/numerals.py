@@ -9,7 +9,18 @@ Standard library only.
 import re
 from fractions import Fraction
 
-__all__ = ["CHINESE_DIGIT", "DIGITS", "NUMBER", "SCALES", "Number", "decimal", "normal", "number"]
+__all__ = [
+    "CHINESE_DIGIT",
+    "DIGITS",
+    "NORMAL",
+    "NUMBER",
+    "SCALES",
+    "VULGAR",
+    "Number",
+    "decimal",
+    "normal",
+    "number",
+]
 
 Number = int | Fraction
 
@@ -31,7 +42,7 @@ VULGAR = {
         "½⅓⅔¼¾⅕⅖⅗⅘⅙⅛", "1/2 1/3 2/3 1/4 3/4 1/5 2/5 3/5 4/5 1/6 1/8".split(), strict=True
     )
 }
-_NORMAL = (
+NORMAL = (
     {0xFF01 + i: 0x21 + i for i in range(94)}
     | {0x3000: " ", 0x2212: "-", 0xFE63: "-", 0x2044: "/", 0xFFE5: "¥"}
     | str.maketrans(
@@ -50,7 +61,7 @@ CHINESE_DIGIT = (
 _CN_RUN = rf"(?:(?:{_ARABIC}\s*(?=[百千万亿]))?{CHINESE_DIGIT}(?:[0-9]|{CHINESE_DIGIT})*(?:点[0-9{''.join(DIGITS)}]+)?)"
 _PLAIN = re.compile(rf"[0-9]+(?:\.[0-9]+)?|[0-9]{{1,3}}(?:{_GAP}[0-9]{{3}})+(?:\.[0-9]+)?|\.[0-9]+")
 NUMBER = rf"""
-    (?P<sign>(?:[-+负]|(?<![0-9a-z])–|零下|minus\s|negative\s)?) (?:\\?[$€£¥₹])? (?:
+    (?P<sign>(?:[-负]|(?<![0-9a-z)}}])\+|(?<![0-9a-z])–|零下|minus\s|negative\s)?) (?:\\?[$€£¥₹])? (?:
         (?:(?P<latex_whole>[0-9]+)\$?\s*又?\s*\$?)?\\[dt]?frac\s*
             (?:\{{\s*(?P<latex_top>-?[0-9]+)\s*\}}|(?P<top1>[0-9]))\s*(?:\{{\s*(?P<latex_low>[0-9]+)\s*\}}|(?P<low1>[0-9]))
       | (?:(?P<cn_whole>{_CN_RUN}|[0-9]+)又)?(?P<cn_low>{_CN_RUN}|[0-9]+)分之(?P<cn_top>{_CN_RUN}|{_ARABIC})
@@ -150,4 +161,4 @@ def number(m: re.Match[str]) -> Fraction | None:
 def normal(text: str) -> str:
     """Lower case, ASCII digits and punctuation, simplified Chinese; as long as `text` was."""
     lower = text.lower() if "İ" not in text else text
-    return lower if lower.isascii() else lower.translate(_NORMAL)
+    return lower if lower.isascii() else lower.translate(NORMAL)

@@ -115,9 +115,11 @@ _CHINESE = re.compile(
     r"""(?: 答案[】\]*_\s”"」》)]*(?:(?![是为即不未没否位]|[大小]于)[\u4e00-\u9fff]){0,6}(?:\([^()\n]{1,12}\))?["”\s]*(?:[:=→]|是:?|为:?|等于|即|如下[:\s]|(?=并?不是|并非))
       | 答案(?:[】*_\s]*(?:$|\n)|[】\s]*(?=[0-9$¥]))
       | 答[*\s]*(?P<reply>:)
+      | 选择?[*\s]*:?(?=[\s($*]*(?:\\text\w*\{[\s(]*)?[a-e]\b)
       | 结果[*\s]*(?P<result>是:?|为:?|等于|[:=]))[*_\s]*""",
     re.VERBOSE,
 )
+_CHOSEN = re.compile(r"(?:故|应|所以|因此|答案|正确)$")
 # Right before "answer" or "答案", these make it somebody else's, or only supposed.
 _NOT_OURS = re.compile(
     r"""(?: \b(?:if|suppose|assume|assuming|say|whether|wrong|incorrect|previous|initial|first|old|reference|expected|sample
@@ -141,14 +143,14 @@ _CORRECTION = re.compile(
 )
 _CUES = re.compile(
     r"wait|oops|hold|scratch|second thought|correction|mistake|wrong|incorrect|not |n['’]t |disagree|error|meant|sorry|actually|rather|edit:|no,|should|made a|[ (,]or |\?|alternatively"
-    r"|my bad|i get|i now get|does|;\s?\$?[0-9]|\n|错|误|不|等|正|重|撤|抱歉|应|或|改|其实|实际|对不起|可能|另|发现|再算"
+    r"|my bad|i get|i now get|does|;\s?\$?[0-9]|\n|错|误|不|无法|没有|等|正|重|撤|抱歉|应|或|改|其实|实际|对不起|可能|另|发现|再算"
 )
 _RETRACTION = re.compile(
     r"""(?P<restated>[。!,\n]\s{0,9}(?:(?:其实|实际上|对不起,?|等一?[等下],?)应?该?[是为]|改[为:]|[^。\n]{0,8}发现[^。\n]{0,12}?是|再算一[遍次],?得到?)
           | \bi\s+(?:now\s+)?get\b | \A\s?;(?=\s?\$?[0-9]) | \b(?:edit:|or\s+rather|no,(?:\s+it(?:['’]s|\s+is))?|should\s+(?:actually\s+)?(?:be|have\s+been))
           | 应该是|应为|应当是|(?:\A|[,。!\n—])\s{0,9}不,\s*是?(?=\s*[0-9]))
       | \A[^\n.!。]{0,40}?(?:(?<![没会])(?<!会有)(?<!没有)错|[?])
-      | \A[^\n]{0,40}?(?:但不正确|不是正确答案|也(?:有)?可能是|另一个答案|my\s+bad)
+      | \A[^\n]{0,40}?(?:但不正确|无法(?:给出|确定|得出|判断|求出)|没有得[到出]|不是正确答案|也(?:有)?可能是|另一个答案|my\s+bad)
       | (?:doesn['’]t|does\s+not)\s+(?:seem|look)\s+right
       | \A[.\s]{0,9}\n\s{0,9}(?:[-*•]\s)?\$?[0-9][0-9,.]*\s*(?:\n|\Z)
       | \A[\s.,;*)$]*(?:or|alternatively|或者?)\W+\$?[0-9]
@@ -312,7 +314,8 @@ def _english(text: str, read: Reader[T], found: list[_Statement[T]]) -> None:
 def _chinese_phrases(text: str, read: Reader[T], found: list[_Statement[T]]) -> None:
     """答案是72, 【答案】72, 答：一共72个, 结果是72."""
     results = [at - 1 for at in _occurrences(text, "果") if text[at - 1 : at] in ("结", "結")]
-    for at in _occurrences(text, "答") + results:
+    choices = [at for at in _occurrences(text, "选") if _CHOSEN.search(text, max(at - 4, 0), at)]
+    for at in _occurrences(text, "答") + results + choices:
         m = _CHINESE.match(normal(text[at : at + WINDOW]))
         before = _line_before(text, at)
         if not m or _quoted(_JSON_KEY.sub("", before) if '"' in m[0] else before):

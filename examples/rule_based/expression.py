@@ -1,0 +1,950 @@
+r"""Read a mathematical answer, LaTeX or plain text, into a small tree; exactly, and in bounded time.
+
+    >>> read(r"\dfrac{6}{4}") == read("1.5") == read(r"1\frac{1}{2}")
+    True
+    >>> read(r"x^2 + \sqrt{8}")
+    Op(name='+', args=(Op(name='root', args=(Fraction(8, 1), Fraction(2, 1))), Op(name='^', ...)))
+
+A tree is a `Fraction` (all that can be computed exactly is), a `str` (a symbol such as "x", "pi",
+"theta_1"), or an `Op`. Operations: `+ * ^ root` (of x, the nth), the functions of `FUNCTIONS`,
+`base` (a numeral and its base), `tuple` (its brackets, then its elements; intervals are tuples),
+`list` (what commas, "and", "or" separate, and sets: the order is free), `union`, `matrix` of
+`row`s, `in` (a symbol and its set; `1 < x` too), and the relations `= != < <=`. Nothing is evaluated as code: the reader knows a fixed
+grammar and builds the tree from its tokens.
+
+Conventions: units, currency, degree and percent signs are dropped, so 25\% is 25 and 90^\circ is 90.
+A whole number before a fraction is a mixed number. `2.5` is exactly 5/2. `e` and `i` are constants.
+
+**The guard.** What would cost too much is refused from the text alone, with `TooComplex`: length,
+nesting, size of numbers, exponents, factorials and binomials beyond the bounds below; sums, products,
+integrals and limits always.
+
+Standard library only.
+"""
+
+import math
+import re
+from fractions import Fraction
+from typing import NamedTuple, Union
+
+from .numerals import NORMAL, VULGAR, decimal
+
+__all__ = ["FUNCTIONS", "Node", "Op", "TooComplex", "Unreadable", "read"]
+
+MOST_CHARACTERS = 1000
+MOST_TOKENS = 400
+DEEPEST = 16
+MOST_BITS = 4096  # of the numerator or the denominator of a number
+
+
+class Unreadable(ValueError):
+    """The text is no expression of this grammar."""
+
+
+class TooComplex(ValueError):
+    """The text is one, but too large to work with."""
+
+
+class Op(NamedTuple):
+    """An operation and its arguments."""
+
+    name: str
+    args: tuple["Node", ...]
+
+
+Node = Union[Fraction, str, Op]  # noqa: UP007 - a recursive alias
+ONE, TWO = Fraction(1), Fraction(2)
+
+FUNCTIONS = frozenset(
+    "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln abs floor ceil".split()
+)
+_INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
+_GREEK = frozenset(
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho"
+    " sigma tau phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega ell".split()
+)
+_COSTLY = frozenset(
+    "sum prod int iint iiint oint lim limsup liminf bigcup bigcap partial nabla Gamma zeta".split()
+)
+_RELATIONS = {
+    "=": "=", "<": "<", ">": ">", "≤": "<=", "≥": ">=", "≠": "!=", "∈": "in", "≈": "~", "≡": "=",
+    "lt": "<", "gt": ">", "le": "<=", "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=",
+    "geqslant": ">=", "ne": "!=", "neq": "!=", "in": "in", "approx": "~", "sim": "~", "equiv": "=",
+}  # fmt: skip
+_UNITS = frozenset(
+    "km cm mm dm ft yd mi kg mg lb lbs oz ml hr hrs min mins sec secs mph kph kmh usd rmb cny eur gbp am pm sq cu deg"
+    " rad hz kw kwh gb mb tb pcs cc gal yr yrs bc ad pt pts qt mol atm pa kpa".split()
+)
+_SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
+_WORDS = frozenset(  # no products of letters
+    "is of to in on at by as if so for per the and or are was no not but day yes all any one two six ten odd".split()
+)
+_NEVER_UNITS = frozenset(
+    "not never none neither nor either unless plus minus times over half dozen dozens hundred thousand million billion trillion or and but if is are was mod"
+    " least most than more less fewer about between to from with undefined infinity infinite".split()
+)
+_NAMES = {  # plain words that LaTeX writes with a backslash
+    "sqrt": "sqrt", "pi": "pi", "infinity": "infty", "inf": "infty", "oo": "infty", "theta": "theta",
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "cbrt": "cbrt", "union": "cup", "U": "cup",
+} | {name: name for name in (*FUNCTIONS, "log", "lg", "exp")}  # fmt: skip
+_RAISED = re.compile("[⁰¹²³⁴-⁹⁻⁺ⁿ]+|[₀-₉ₙ]+")
+_LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ₀₁₂₃₄₅₆₇₈₉ₙ", "0123456789-+n0123456789n")
+_CHARACTERS = NORMAL | str.maketrans(
+    {
+        "−": "-", "–": "-", "—": "-", "×": "*", "·": "*", "⋅": "*", "∙": "*", "÷": "/", "√": "\\sqrt ",
+        "∛": "\\cbrt ", "π": "\\pi ", "∞": "\\infty ", "∪": "\\cup ", "∩": "\\cap ", "±": "\\pm ",
+        "θ": "\\theta ", "α": "\\alpha ", "β": "\\beta ", "∅": "\\emptyset ", "ℝ": "\\mathbb{R} ",
+        "°": "\\degree ", "º": "\\degree ", "⟨": "(", "⟩": ")", "≦": "≤", "≧": "≥", "，": ",", "、": ", ",
+        "；": ";", "或": " or ", "和": " and ", "且": " and ",
+    }
+)  # fmt: skip
+
+_TOKEN = re.compile(
+    r"""
+    (?P<space> \s+ | \\[,;:!>\ ()\[\]] | ~ | \\(?:q?quad|thinspace|displaystyle|textstyle|limits|left|right|middle|[bB]igg?[lr]?|m?left|m?right
+        |mathstrut|strut|hspace\{[^{}]*\}|phantom\{[^{}]*\}|bf|rm|it|tiny|small|large|Large|huge)(?![A-Za-z])\.? )
+  | (?P<numeral> [0-9A-F]*[A-F][0-9A-F]*(?=_\{?(?:1[1-6]|[2-3][0-9])\}?) )
+  | (?P<number> (?:[0-9]+(?:(?:\{,\}|\\[,!;:]\s?|(?:\\!)?,\\!\s?|[\u2009\u202f\u00a0])[0-9]{3})+(?![0-9])|[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)
+        (?:\.[0-9]+)? (?:[eE][-+]?[0-9]{1,4}(?![0-9A-Za-z.]))? | \.[0-9]+ )
+  | (?P<text> \\(?:text(?:bf|it|rm|normal|sf|tt)?|math(?:rm|sf|tt)|mbox|hbox|operatorname\*?)\s*\{(?P<words>[^{}]*)\} )
+  | (?P<style> \\(?:mathbf|mathit|boldsymbol|bm|vec|hat|bar|mathcal|mathbb|mathscr|boxed|fbox|ensuremath|dot|tilde|overrightarrow|widehat)(?![A-Za-z]) )
+  | (?P<begin> \\begin\s*\{(?:(?P<matrix>[pbB]?matrix|smallmatrix)\}|array\}\s*(?:\{[^{}]*\})?|(?P<other>[a-zA-Z*]+)\}) )
+  | (?P<end> \\end\s*\{[a-zA-Z*]+\} )
+  | (?P<row> \\\\(?:\[[^\]]*\])? )
+  | (?P<macro> \\(?:[A-Za-z]+|[{}|$%&\#_]) )
+  | (?P<word> [A-Za-z]+ )
+  | (?P<cjk> [\u3400-\u9fff]+ )
+  | (?P<power> \*\* ) | (?P<relation> <=|>=|!=|==|=<|=> )
+  | (?P<char> . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    spaced: bool  # space stands before it
+
+
+def read(text: str) -> Node:
+    """Read a whole answer.
+
+    Args:
+        text: LaTeX or plain text, with or without dollar signs; any string.
+
+    Raises:
+        Unreadable: it is not an expression of the grammar in the module's docstring.
+        TooComplex: it is beyond one of the bounds.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise TooComplex(f"{len(text)} characters")
+    reader = _Reader(_tokens(text), plus=True)
+    tree = reader.answer()
+    if reader.saw_plus_minus:  # 1 \pm \sqrt{2} is two answers
+        other = _Reader(_tokens(text), plus=False).answer()
+        tree = _flat_list([tree, other])
+    return tree
+
+
+def _script(m: re.Match[str]) -> str:
+    mark = "_" if m[0][0] in "₀₁₂₃₄₅₆₇₈₉ₙ" else "^"
+    return f"{mark}{{{m[0].translate(_LOWERED)}}}"
+
+
+def _tokens(text: str) -> list[_Token]:
+    text = text.translate(_CHARACTERS)
+    if not text.isascii():
+        text = _RAISED.sub(_script, text)
+    tokens: list[_Token] = []
+    spaced = False
+    for m in _TOKEN.finditer(text):
+        kind = m.lastgroup or ""
+        kind = {"words": "text", "matrix": "begin", "other": "begin"}.get(kind, kind)
+        if kind == "space":
+            spaced = True
+            continue
+        value = m[0]
+        if kind == "text":
+            value = m["words"]
+        elif kind == "begin":
+            value = "matrix" if not m["other"] else m["other"]
+        elif kind == "macro":
+            value = value[1:]
+            if value in "{}|$%&#_":
+                kind = {"{": "char", "}": "char"}.get(value, "char")
+                value = {"{": "\\{", "}": "\\}"}.get(value, value)
+            if value in ("dfrac", "tfrac", "cfrac"):
+                value = "frac"
+        if kind == "char" and value == "$":
+            continue
+        tokens.append(_Token(kind, value, spaced))
+        spaced = False
+        if len(tokens) > MOST_TOKENS:
+            raise TooComplex(f"more than {MOST_TOKENS} symbols")
+    return tokens
+
+
+# --- Exact arithmetic ------------------------------------------------------------------------
+
+
+def _sized(value: Fraction) -> Fraction:
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > MOST_BITS:
+        raise TooComplex("a number of more than a thousand digits")
+    return value
+
+
+def add(*terms: Node) -> Node:
+    """The sum, with its numbers added up and its terms in a fixed order."""
+    total, rest = Fraction(0), list[Node]()
+    for term in terms:
+        for part in term.args if isinstance(term, Op) and term.name == "+" else (term,):
+            if isinstance(part, Fraction):
+                total = _sized(total + part)
+            else:
+                rest.append(part)
+    if total or not rest:
+        rest.append(total)
+    return rest[0] if len(rest) == 1 else Op("+", tuple(sorted(rest, key=repr)))
+
+
+def multiply(*factors: Node) -> Node:
+    """The product, with its numbers multiplied and its factors in a fixed order."""
+    total, rest = ONE, list[Node]()
+    for factor in factors:
+        for part in factor.args if isinstance(factor, Op) and factor.name == "*" else (factor,):
+            if isinstance(part, Fraction):
+                total = _sized(total * part)
+            else:
+                rest.append(part)
+    if total == 0:
+        return total
+    if total != 1 or not rest:
+        rest.append(total)
+    return rest[0] if len(rest) == 1 else Op("*", tuple(sorted(rest, key=repr)))
+
+
+def negative(node: Node) -> Node:
+    """Minus the node."""
+    return multiply(Fraction(-1), node)
+
+
+def power(base: Node, exponent: Node) -> Node:
+    """The power, computed if it is a number of bounded size."""
+    if exponent == ONE:
+        return base
+    if isinstance(exponent, Fraction) and exponent.denominator > 1:
+        if exponent.denominator > 100:
+            raise TooComplex("an exponent with a large denominator")
+        inner = power(base, Fraction(exponent.numerator))
+        return root(inner, Fraction(exponent.denominator))
+    if isinstance(base, Fraction) and isinstance(exponent, Fraction):
+        if base in (0, 1, -1):
+            if exponent < 0 and not base:
+                raise Unreadable("division by zero")
+            return base ** (abs(exponent.numerator) % 2 or 2) if exponent else ONE
+        bits = max(base.numerator.bit_length(), base.denominator.bit_length())
+        if bits * abs(exponent) > MOST_BITS:
+            raise TooComplex("a power of more than a thousand digits")
+        return base**exponent.numerator
+    return Op("^", (base, exponent))
+
+
+def root(node: Node, degree: Node) -> Node:
+    """The root, computed if it is rational."""
+    if isinstance(degree, Fraction) and (degree.denominator > 1 or not 2 <= degree <= 100):
+        raise TooComplex("a root of unusual degree")
+    if isinstance(node, Fraction) and isinstance(degree, Fraction):
+        n = degree.numerator
+        if node >= 0 or n % 2:
+            top, low = _whole_root(abs(node.numerator), n), _whole_root(node.denominator, n)
+            if top is not None and low is not None:
+                return Fraction(top if node >= 0 else -top, low)
+    return Op("root", (node, degree))
+
+
+def _whole_root(value: int, degree: int) -> int | None:
+    if degree == 2:
+        guess = math.isqrt(value)
+        return guess if guess * guess == value else None
+    low, high = 0, 1 << (value.bit_length() // degree + 1)
+    while low < high:  # the largest whose power does not exceed the value
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if middle**degree <= value else (low, middle - 1)
+    return low if low**degree == value else None
+
+
+def divide(top: Node, low: Node) -> Node:
+    """The quotient."""
+    if low == 0:
+        raise Unreadable("division by zero")
+    return multiply(top, power(low, Fraction(-1)))
+
+
+def _is_whole(node: Node) -> bool:
+    return isinstance(node, Fraction) and node.denominator == 1
+
+
+def _factorial(node: Node) -> Node:
+    if isinstance(node, Fraction) and node.denominator == 1 and 0 <= node <= 100:
+        return Fraction(math.factorial(node.numerator))
+    raise TooComplex("a factorial")
+
+
+def _binomial(n: Node, k: Node) -> Node:
+    if isinstance(n, Fraction) and isinstance(k, Fraction) and n.denominator == k.denominator == 1:
+        if 0 <= k <= n <= 1000:
+            return _sized(Fraction(math.comb(n.numerator, k.numerator)))
+    raise TooComplex("a binomial")
+
+
+def _flat_list(parts: list[Node]) -> Node:
+    flat: list[Node] = []
+    for part in parts:
+        new = part.args if isinstance(part, Op) and part.name == "list" else (part,)
+        flat.extend(node for node in new if node not in flat)
+    return flat[0] if len(flat) == 1 else Op("list", tuple(flat))
+
+
+# --- Grammar ---------------------------------------------------------------------------------
+
+_CLOSING = {"(": ")", "[": "]", "\\{": "\\}", "langle": "rangle"}
+
+
+class _Reader:
+    """Recursive descent over the tokens; each method reads one rule of the grammar."""
+
+    def __init__(self, tokens: list[_Token], plus: bool) -> None:
+        self.tokens = tokens
+        self.at = 0
+        self.depth = 0
+        self.brackets = 0  # that are open: inside, a comma never groups digits
+        self.plus = plus
+        self.saw_plus_minus = False
+
+    def peek(self, ahead: int = 0) -> _Token:
+        at = self.at + ahead
+        return self.tokens[at] if at < len(self.tokens) else _Token("end of text", "", False)
+
+    def next(self) -> _Token:
+        token = self.peek()
+        self.at += 1
+        return token
+
+    def accept(self, *texts: str) -> bool:
+        if self.peek().text in texts and self.peek().kind not in ("text", "word"):
+            self.at += 1
+            return True
+        return False
+
+    def expect(self, text: str) -> None:
+        if not self.accept(text):
+            raise Unreadable(f"{text} is missing before {self.peek().text!r}")
+
+    # An answer: statements separated by commas, "and", "or".
+
+    def answer(self) -> Node:
+        parts = [self.relation()]
+        while self.separator():
+            if self.peek().kind == "end of text":
+                break
+            parts.append(self.relation())
+        if self.peek().kind != "end of text":
+            raise Unreadable(f"{self.peek().text!r} is out of place")
+        if len(parts) > 1 and all(isinstance(p, Op) and p.name == "in" for p in parts):
+            names = {p.args[0] for p in parts if isinstance(p, Op)}
+            if len(names) == 1:  # x < 1 or x > 2
+                spans = tuple(p.args[1] for p in parts if isinstance(p, Op))
+                return Op("in", (names.pop(), Op("union", spans)))
+        return _flat_list(parts)
+
+    def separator(self) -> bool:
+        found = False
+        while True:
+            token = self.peek()
+            if (
+                (token.text in (",", ";") and token.kind == "char")
+                or (
+                    token.kind in ("text", "word")
+                    and token.text.strip(" ,").lower() in ("and", "or")
+                )
+                or (token.kind == "macro" and token.text in ("vee", "lor"))
+            ):
+                found = True
+            else:
+                return found
+            self.at += 1
+
+    def relation(self) -> Node:
+        """One expression, or a chain of them: a = b = c, 0 < x <= 1, x in S."""
+        sides = [self.union()]
+        signs: list[str] = []
+        while True:
+            token = self.peek()
+            sign = _RELATIONS.get(token.text, "") if token.kind in ("char", "macro") else ""
+            if token.kind == "relation":
+                sign = {"==": "=", "=<": "<=", "=>": ">="}.get(token.text, token.text)
+            if not sign:
+                break
+            self.at += 1
+            if sign == "~":  # the exact value stands before it
+                self.union()
+                continue
+            signs.append(sign)
+            sides.append(self.union())
+        return _related(sides, signs)
+
+    def union(self) -> Node:
+        parts = [self.sum()]
+        while self.accept("cup"):
+            parts.append(self.sum())
+        if self.peek().text in ("cap", "setminus", "mod", "pmod", "bmod", "mid"):
+            raise Unreadable(f"{self.peek().text} is not in the grammar")
+        return parts[0] if len(parts) == 1 else Op("union", tuple(parts))
+
+    def sum(self) -> Node:
+        terms: list[Node] = []
+        sign = ONE
+        while True:
+            if self.accept("-"):
+                if self.peek().text == "-":
+                    raise Unreadable("two signs")
+                sign = -sign
+            elif self.accept("pm", "mp"):
+                upper = self.tokens[self.at - 1].text == "pm"
+                self.saw_plus_minus = True
+                sign = sign if upper == self.plus else -sign
+            elif self.accept("+"):
+                pass
+            else:
+                terms.append(multiply(sign, self.product()))
+                sign = ONE
+                self.units()
+                if self.peek().text not in ("+", "-", "pm", "mp"):
+                    return add(*terms) if len(terms) > 1 else terms[0]
+
+    def product(self) -> Node:
+        factors = [self.factor()]
+        while True:
+            previous, ahead = self.tokens[self.at - 1], self.peek()
+            if self.accept("*", "cdot", "times", "bullet"):
+                factors.append(self.signed())
+            elif self.accept("/", "div"):
+                if self.unit(self.peek()):
+                    self.next()
+                else:
+                    factors.append(divide(ONE, self.signed()))
+            elif not self.starts_factor():
+                return multiply(*factors)
+            elif ahead.kind == "number":
+                if not (previous.kind == "number" and self.is_fraction()):
+                    raise Unreadable("two numbers side by side")
+                factors[-1] = add(factors[-1], self.mixed())
+            elif ahead.text == "frac" and previous.kind == "number" and _is_whole(factors[-1]):
+                fraction = self.factor()
+                proper = isinstance(fraction, Fraction) and 0 < fraction < 1
+                combine = add if proper else multiply
+                factors[-1] = combine(factors[-1], fraction)
+            else:
+                factors.append(self.factor())
+
+    def signed(self) -> Node:
+        if self.accept("-"):
+            return negative(self.signed())
+        self.accept("+")
+        return self.factor()
+
+    def is_fraction(self) -> bool:
+        """True before `1/2`, behind a whole number and a space: 2 1/2."""
+        top, slash, low = self.peek(), self.peek(1), self.peek(2)
+        return top.spaced and slash.text == "/" and low.kind == "number"
+
+    def mixed(self) -> Node:
+        top = self.number(self.next().text)
+        self.next()
+        return divide(top, self.number(self.next().text))
+
+    def starts_factor(self) -> bool:
+        token = self.peek()
+        if token.kind in ("number", "numeral", "style", "begin"):
+            return True
+        if token.kind == "text":
+            return token.text.strip() in ("i", "e")
+        if token.kind == "word":
+            return not self.unit(token) and token.text.lower() not in ("and", "or", "union", "u")
+        if token.kind == "macro":
+            return (
+                token.text not in _RELATIONS
+                and token.text
+                not in ("pm", "mp", "cup", "cap", "rangle", "rfloor", "rceil", "vee", "lor", "degree", "circ",
+                        "cdot", "times", "div", "bullet", "percent", "setminus", "mod", "pmod", "bmod", "mid")
+            )  # fmt: skip
+        return (
+            token.kind == "char"
+            and token.text in ("(", "[", "{", "|", "\\{")
+            and not (token.text == "|" and self.bars)
+        )
+
+    bars = 0  # of absolute values that are open
+
+    def factor(self) -> Node:
+        """An atom, its subscript, factorial and exponent."""
+        while self.accept("$", "#", "€", "£", "¥", "₹"):
+            pass
+        node = self.atom()
+        while True:
+            if self.accept("!"):
+                node = _factorial(node)
+            elif self.accept("%", "degree"):
+                pass
+            elif self.peek().text == "'" and isinstance(node, str):
+                self.next()
+                node += "'"
+            elif self.peek().text == "_":
+                self.next()
+                if isinstance(node, str):
+                    node += "_" + self.subscript()
+                elif isinstance(node, Fraction):
+                    node = Op("base", (node, self.argument()))
+                else:
+                    raise Unreadable("a subscript")
+            elif self.peek().text == "^" or self.peek().kind == "power":
+                self.next()
+                if self.degrees():
+                    continue
+                exponent = self.exponent()
+                if isinstance(node, Op) and node.name in ("tuple", "list", "matrix", "base"):
+                    raise Unreadable("a power of what is no number")
+                node = power(node, exponent)
+            else:
+                return node
+
+    def subscript(self) -> str:
+        """The name of what stands below: 1, max, ABC."""
+        if not self.accept("{"):
+            return self.next().text
+        name = ""
+        while not self.accept("}"):
+            token = self.next()
+            if token.kind == "end of text" or token.text == "{":
+                raise Unreadable("a subscript")
+            name += token.text.strip()
+        return name
+
+    def degrees(self) -> bool:
+        """Accept the rest of ^\\circ, ^{\\circ}, ^o."""
+        if self.accept("circ", "degree"):
+            return True
+        if self.peek().text == "{" and self.peek(1).text in ("circ", "degree"):
+            if self.peek(2).text == "}":
+                self.at += 3
+                return True
+        return False
+
+    def exponent(self) -> Node:
+        if self.accept("-"):
+            return negative(self.exponent())
+        if self.peek().kind == "number":  # x^23 in plain text; LaTeX would raise the 2 alone
+            node: Node = self.number(self.next().text)
+        else:
+            node = self.argument()
+        if self.peek().text == "^" or self.peek().kind == "power":
+            if not isinstance(node, Fraction):
+                raise TooComplex("a tower of powers")
+            self.next()
+            return power(node, self.exponent())
+        return node
+
+    def argument(self) -> Node:
+        """{...}, or one atom; after \\frac and \\sqrt, one digit."""
+        if self.accept("{"):
+            return self.closed("}", "{")
+        return self.atom(digit=True)
+
+    def closed(self, end: str, opened: str) -> Node:
+        self.brackets += opened != "{"
+        outer, self.bars = self.bars, 0
+        node = self.relation()
+        self.bars = outer
+        self.brackets -= opened != "{"
+        self.expect(end)
+        return node
+
+    def group(self) -> Node:
+        """{a}, and the set {a, b} of plain text."""
+        parts = [self.relation()]
+        while self.accept(","):
+            parts.append(self.relation())
+        self.expect("}")
+        return parts[0] if len(parts) == 1 else Op("list", tuple(_unique(parts)))
+
+    def number(self, text: str) -> Fraction:
+        digits, _, exponent = text.lower().partition("e")
+        value = decimal(re.sub(r"\\[,!;:]\s?|\{,\}|[\s,\u2009\u202f]", "", digits))
+        if value is None:
+            raise Unreadable(f"{text!r} is no number")
+        return _sized(Fraction(value) * self.ten(int(exponent or 0)))
+
+    @staticmethod
+    def ten(exponent: int) -> Fraction:
+        if abs(exponent) > 1000:
+            raise TooComplex("a number of more than a thousand digits")
+        return Fraction(10) ** exponent
+
+    def atom(self, digit: bool = False) -> Node:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise TooComplex(f"nested more than {DEEPEST} deep")
+        node = self._atom(digit)
+        self.depth -= 1
+        return node
+
+    def _atom(self, digit: bool) -> Node:
+        token = self.next()
+        if token.kind == "number":
+            return self.numeral(token, digit)
+        if token.kind == "word":
+            return self.word(token)
+        if token.kind == "numeral":  # 1A2_{16}
+            self.expect("_")
+            return Op("base", (token.text, self.argument()))
+        if token.text == "\\mathbb":
+            name = self.argument()
+            return Op("tuple", ("()", negative("infty"), "infty")) if name == "R" else name
+        if token.kind == "style":
+            return self.argument()
+        if token.kind == "begin" and token.text == "matrix":
+            return self.matrix()
+        if token.kind == "macro":
+            return self.macro(token.text)
+        if token.kind == "text" and token.text.strip() in ("i", "e", "I"):
+            return token.text.strip().lower()
+        if token.text == "{":
+            return self.group()
+        if token.text in ("(", "[", "\\{"):
+            return self.bracket(token.text)
+        if token.text == "|" and token.kind == "char":
+            self.bars += 1
+            node = self.sum()
+            self.bars -= 1
+            self.expect("|")
+            return Op("abs", (node,))
+        if token.kind == "char" and token.text in VULGAR:
+            return VULGAR[token.text]
+        raise Unreadable(f"{token.text or token.kind!r} is out of place")
+
+    def numeral(self, token: _Token, digit: bool) -> Node:
+        if digit and len(token.text) > 1:  # \frac12, \sqrt23: the first digit alone
+            rest = token.text[1:]
+            self.at -= 1
+            self.tokens[self.at] = _Token("number", rest, False)
+            return Fraction(int(token.text[0])) if token.text[0].isdigit() else self.bad(token)
+        if self.brackets and re.fullmatch(r"[0-9]{1,3}(?:,[0-9]{3})+", token.text):
+            first, *others = token.text.split(",")  # (100,200): two numbers
+            self.at -= 1
+            parts = [part for other in others for part in (("char", ","), ("number", other))]
+            self.tokens[self.at : self.at + 1] = [_Token("number", first, token.spaced)] + [
+                _Token(kind, text, False) for kind, text in parts
+            ]
+            self.at += 1
+            return Fraction(int(first))
+        value = self.number(token.text)
+        ahead = self.peek()
+        if ahead.text == "overline" or (ahead.text == "." and self.peek(1).text == "overline"):
+            return self.repeating(token.text)
+        if ahead.kind == "char" and ahead.text in VULGAR:
+            self.next()
+            return value + VULGAR[ahead.text]
+        if ahead.kind == "word" and ahead.text.lower() in _SCALES:
+            self.next()
+            return _sized(value * Fraction(10) ** _SCALES[ahead.text.lower()])
+        return value
+
+    def bad(self, token: _Token) -> Fraction:
+        raise Unreadable(f"{token.text!r} is out of place")
+
+    def repeating(self, digits: str) -> Node:
+        r"""0.1\overline{6} is 1/6."""
+        if self.accept("."):
+            digits += "."
+        self.expect("overline")
+        self.expect("{")
+        period = self.next()
+        self.expect("}")
+        whole, point, decimals = digits.partition(".")
+        if period.kind != "number" or not period.text.isdigit() or not point:
+            raise Unreadable("a bar that is not over decimals")
+        nines = (10 ** len(period.text) - 1) * 10 ** len(decimals)
+        return Fraction(whole + "." + (decimals or "0")) + Fraction(int(period.text), nines)
+
+    def word(self, token: _Token) -> Node:
+        name = token.text
+        if name in _NAMES:
+            return self.macro(_NAMES[name])
+        if len(name) > 1 and (name.lower() in _UNITS | _WORDS or len(name) > 3):
+            raise Unreadable(f"the word {name}")
+        beside = [*self.tokens[self.at - 2 : self.at - 1], self.peek()]
+        if len(name) > 2 and any(t.kind == "word" for t in beside):
+            raise Unreadable(f"the word {name}")
+        for prefix in ("pi", "sqrt"):
+            if name.startswith(prefix) and len(name) > len(prefix):
+                raise Unreadable(f"the word {name}")
+        self.at -= 1  # a product of letters; the last one may carry an exponent
+        self.tokens[self.at : self.at + 1] = [
+            _Token("letter", letter, token.spaced and not i) for i, letter in enumerate(name)
+        ]
+        first = self.next().text
+        node: Node = first
+        if first in "fghFGHPQ" and self.peek().text == "(" and self.peek(2).text == ")":
+            if self.peek(1).kind == "number":  # f(2) is no product
+                node = f"{node}({self.peek(1).text})"
+                self.at += 3
+        while self.peek().kind == "letter":
+            if self.tokens[self.at + 1 : self.at + 2] and self.peek(1).kind != "letter":
+                break
+            node = multiply(node, self.next().text)
+        if self.peek().kind == "letter":
+            node = multiply(node, self.letter())
+        return node
+
+    def letter(self) -> Node:
+        """The last letter of a word, with what is attached to it: the y^2 of xy^2."""
+        self.tokens[self.at] = _Token("word", self.peek().text, False)
+        return self.factor()
+
+    def macro(self, name: str) -> Node:
+        if name == "frac":
+            return divide(self.argument(), self.argument())
+        if name in ("sqrt", "cbrt"):
+            degree: Node = TWO if name == "sqrt" else Fraction(3)
+            if self.accept("["):
+                degree = self.closed("]", "{")
+            return root(self.argument(), degree)
+        if name in ("binom", "dbinom", "tbinom"):
+            return _binomial(self.argument(), self.argument())
+        if name in FUNCTIONS or name in ("log", "lg", "exp"):
+            return self.function(name)
+        if name in ("lfloor", "lceil"):
+            node = self.closed(name.replace("l", "r", 1), "(")
+            return Op("floor" if name == "lfloor" else "ceil", (node,))
+        if name in ("lvert", "vert"):
+            self.bars += 1
+            node = self.sum()
+            self.bars -= 1
+            if not self.accept("rvert", "vert"):
+                raise Unreadable("a bar is missing")
+            return Op("abs", (node,))
+        if name == "langle":
+            return self.bracket("langle")
+        if name in ("pi", "infty"):
+            return name
+        if name in ("emptyset", "varnothing"):
+            return "emptyset"
+        if name in ("imath", "jmath"):
+            return name[0]
+        if name in _COSTLY and name not in _GREEK:
+            raise TooComplex(f"\\{name}")
+        if name in _GREEK:
+            return name
+        if name in ("angle", "triangle", "percent"):
+            return self.factor()
+        raise Unreadable(f"\\{name} is not in the grammar")
+
+    def function(self, name: str) -> Node:
+        base: Node | None = None
+        exponent: Node = ONE
+        while True:
+            if self.accept("_"):
+                base = self.argument()
+            elif self.accept("^"):
+                exponent = self.exponent()
+            else:
+                break
+        if exponent == -1 and name in _INVERSE:
+            name, exponent = _INVERSE[name], ONE
+        if self.accept("("):
+            argument = self.closed(")", "(")
+        elif self.accept("{"):
+            argument = self.closed("}", "{")
+        else:
+            argument = self.bare_argument()
+        if name == "exp":
+            node = power("e", argument)
+        elif name == "lg" or (name == "log" and base == 10):
+            node = divide(Op("ln", (argument,)), Op("ln", (Fraction(10),)))
+        elif name == "log":
+            # Without a base it is the natural logarithm in some books, base 10 in others: unknown.
+            if base is None:
+                node = multiply("log", Op("ln", (argument,)))
+            else:
+                node = divide(Op("ln", (argument,)), Op("ln", (base,)))
+        elif base is not None:
+            raise Unreadable(f"a subscript of {name}")
+        else:
+            node = Op(name, (argument,))
+        return power(node, exponent)
+
+    def bare_argument(self) -> Node:
+        r"""The 2x of \sin 2x: it ends at a sign, a bracket or another function."""
+        if self.accept("-"):
+            return negative(self.bare_argument())
+        node = self.factor()
+        while self.starts_factor() and self.peek().text not in ("(", "[", "\\{"):
+            if self.peek().text in (*FUNCTIONS, "log", "lg", "exp") or self.peek().kind == "number":
+                break
+            node = multiply(node, self.factor())
+        return node
+
+    def bracket(self, opened: str) -> Node:
+        """(a), (a, b), [a, b), {a, b}, <a, b>."""
+        self.brackets += 1
+        outer, self.bars = self.bars, int(opened == "\\{")
+        parts: list[Node] = []
+        if not self.accept(_CLOSING[opened]):
+            parts.append(self.relation())
+            while self.separator():
+                parts.append(self.relation())
+            if opened == "\\{" and self.accept("|", "mid", ":"):
+                parts = [self.condition(parts)]
+            closed = self.next().text
+        else:
+            closed = _CLOSING[opened]
+        self.bars = outer
+        self.brackets -= 1
+        if opened == "\\{":
+            if closed != "\\}":
+                raise Unreadable("a set that is not closed")
+            return Op("list", tuple(_unique(parts))) if parts else "emptyset"
+        if opened == "langle":
+            opened, closed = "(", ")" if closed == "rangle" else ""
+        if closed not in (")", "]") or not parts:
+            raise Unreadable("a bracket that is not closed")
+        if len(parts) == 1:
+            if opened + closed not in ("()", "[]"):
+                raise Unreadable("brackets that do not match")
+            return parts[0]
+        if len(parts) > 2 and opened + closed not in ("()", "[]"):
+            raise Unreadable("brackets that do not match")
+        return Op("tuple", (opened + closed, *parts))
+
+    def condition(self, names: list[Node]) -> Node:
+        """The x > 2 of {x | x > 2}."""
+        node = self.relation()
+        if not (isinstance(node, Op) and node.name == "in" and [node.args[0]] == names):
+            raise Unreadable("a set with a condition")
+        return node.args[1]
+
+    def matrix(self) -> Node:
+        rows: list[Node] = []
+        row: list[Node] = []
+        while True:
+            row.append(self.sum())
+            if self.accept("&"):
+                continue
+            token = self.next()
+            if token.kind not in ("row", "end"):
+                raise Unreadable("a matrix that is not closed")
+            rows.append(Op("row", tuple(row)))
+            row = []
+            if token.kind == "end" or self.peek().kind == "end":
+                self.at += token.kind == "row"
+                break
+        if len({len(r.args) for r in rows if isinstance(r, Op)}) != 1:
+            raise Unreadable("a matrix with rows of different length")
+        return Op("matrix", tuple(rows))
+
+    # Units are dropped: 5 cm, 5\text{ cm}^2, 12 apples, 60 km/h, 18元.
+
+    @staticmethod
+    def unit(token: _Token) -> bool:
+        words = token.text.strip(" .,~").lower()
+        if token.kind == "text":
+            parts = words.split()
+            return words not in ("i", "e") and not (set(parts) & _NEVER_UNITS or "?" in words)
+        if token.kind == "cjk":
+            return not re.search(
+                "[万亿百千十半不非无没或约多余倍]|位数|进制|以[上下内]", token.text
+            )
+        known = words in _UNITS or (len(words) > 3 and words not in _NEVER_UNITS)
+        return token.kind == "word" and known and words not in _NAMES and words not in _SCALES
+
+    def units(self) -> None:
+        found = False
+        while True:
+            token = self.peek()
+            if token.kind in ("text", "word", "cjk") and self.unit(token):
+                self.next()
+                found = True
+            elif found and token.text == "^":
+                if self.peek(1).text == "{":
+                    self.at += 4
+                else:
+                    self.at += 2
+            elif (
+                found and token.text in ("/", ".", "cdot") and self.peek(1).kind in ("word", "text")
+            ):
+                self.at += 2
+            elif (
+                (
+                    found
+                    and token.kind == "word"
+                    and token.text in ("per", "of", "the", "in", "s", "h", "m")
+                )
+                or (token.kind == "char" and token.text in ("%", "€", "£", "¥", "$"))
+                or (token.kind == "macro" and token.text in ("degree", "circ", "percent"))
+            ):
+                self.next()
+            else:
+                return
+
+
+def _unique(parts: list[Node]) -> list[Node]:
+    return [part for i, part in enumerate(parts) if part not in parts[:i]]
+
+
+def _related(sides: list[Node], signs: list[str]) -> Node:
+    """Make one node of a chain of relations."""
+    if not signs:
+        return sides[0]
+    if signs[-1] == "in" and len(signs) == 1:
+        return Op("in", tuple(sides))
+    if set(signs) == {"="}:
+        numbers = {side for side in sides if isinstance(side, Fraction)}
+        if len(numbers) > 1:
+            raise Unreadable("an equation that does not hold")
+        if all(isinstance(side, Fraction) for side in sides):
+            return sides[0]
+        return Op("=", (sides[0], sides[-1]))
+    if signs == ["!="]:
+        return Op("!=", tuple(sides))
+    if "=" in signs or "!=" in signs or "in" in signs or len(signs) > 2:
+        raise Unreadable("a mixed chain of relations")
+    if all(sign in (">", ">=") for sign in signs):
+        sides, signs = sides[::-1], [sign.replace(">", "<") for sign in reversed(signs)]
+    if any(">" in sign for sign in signs):
+        raise Unreadable("a mixed chain of relations")
+    # An inequality of one symbol is an interval.
+    open_, close = "([", ")]"
+    if len(signs) == 2 and isinstance(sides[1], str):
+        brackets = open_[signs[0] == "<="] + close[signs[1] == "<="]
+        return Op("in", (sides[1], Op("tuple", (brackets, sides[0], sides[2]))))
+    if len(signs) == 1 and isinstance(sides[0], str) and not _symbols(sides[1]):
+        span = Op("tuple", ("(" + close[signs[0] == "<="], negative("infty"), sides[1]))
+        return Op("in", (sides[0], span))
+    if len(signs) == 1 and isinstance(sides[1], str) and not _symbols(sides[0]):
+        span = Op("tuple", (open_[signs[0] == "<="] + ")", sides[0], "infty"))
+        return Op("in", (sides[1], span))
+    if len(signs) == 1 and isinstance(sides[0], Op) and sides[0].name == "abs":
+        name, bound = sides[0].args[0], sides[1]
+        if isinstance(name, str) and not _symbols(bound):  # |x| < 1
+            brackets = "[]" if signs[0] == "<=" else "()"
+            return Op("in", (name, Op("tuple", (brackets, negative(bound), bound))))
+    if len(signs) == 2:
+        raise Unreadable("a chain of inequalities around an expression")
+    return Op(signs[0], tuple(sides))
+
+
+def _symbols(node: Node) -> bool:
+    if isinstance(node, str):
+        return node not in ("pi", "e", "i", "infty")
+    return isinstance(node, Op) and any(_symbols(arg) for arg in node.args)

@@ -1,0 +1,318 @@
+r"""The symbolic grader: labelled cases of every class, the four laws, and that nothing makes it hang."""
+
+import json
+import multiprocessing
+import os
+import random
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from examples.outcome import Abstained, Reason
+from examples.rule_based import symbolic
+from examples.rule_based.expression import TooComplex, Unreadable, read
+from examples.rule_based.math_answer import find_answer, grade, math_answer_reward_fn
+
+HERE = Path(__file__).parent
+
+
+def lines(name: str) -> list[dict[str, Any]]:
+    text = (HERE / name).read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+CASES = lines("math_cases.jsonl")
+REFERENCES = [row["reference"] for row in lines("math_references.jsonl")]
+SYMBOLIC = (r"\boxed{2\sqrt{2}}", r"\sqrt{8}")  # only math-verify can tell
+
+
+@pytest.mark.parametrize("kind", sorted({case["kind"] for case in CASES}))
+def test_every_case_of_a_kind(kind: str) -> None:
+    wrong = [
+        f"{case['response'][-120:]!r} for {case['reference']!r}: {outcome}"
+        for case in CASES
+        if case["kind"] == kind
+        and (outcome := grade(case["response"], case["reference"])).score != float(case["label"])
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "form", ["{}", r"So \boxed{{{}}}.", "The answer is ${}$.", "答案是 ${}$。"]
+)
+def test_every_reference_matches_itself(form: str) -> None:
+    bare = [
+        reference for reference in REFERENCES if "$" not in reference and "boxed" not in reference
+    ]
+    assert len(bare) > 200
+    failed = [ref for ref in bare if grade(form.format(ref), ref).score != 1.0]
+    assert not failed
+
+
+# --- Law 1: score what the policy wrote, abstain for what the machinery did -------------------
+
+
+@pytest.mark.parametrize(
+    "reference", ["", "  ", "$$", "N/A", r"\frac{1}{", "2^", r"\begin{cases}", "x +"]
+)
+def test_a_broken_reference_abstains(reference: str) -> None:
+    for response in (r"\boxed{18}", "", "no idea"):
+        outcome = grade(response, reference)
+        assert outcome.score is None
+        assert outcome.reason is Reason.BAD_REFERENCE
+
+
+@pytest.mark.parametrize("reference", [None, 18, ["18"], b"18"])
+def test_a_reference_that_is_no_string_abstains(reference: Any) -> None:
+    assert grade(r"\boxed{18}", reference).reason is Reason.BAD_REFERENCE
+
+
+def test_a_reference_too_costly_to_compare_with_matches_itself_and_abstains_otherwise() -> None:
+    reference = r"\sum_{n=1}^{10^9} \frac{1}{n}"
+    assert grade(rf"\boxed{{{reference}}}", reference).score == 1.0
+    assert grade(r"\boxed{21.3}", reference).reason is Reason.BAD_REFERENCE
+
+
+def test_a_comparison_past_its_deadline_abstains_and_the_next_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert grade(*SYMBOLIC).score == 1.0
+    monkeypatch.setattr(symbolic, "TIMEOUT_SECONDS", 0.0)
+    assert grade(*SYMBOLIC).reason is Reason.TIMED_OUT
+    monkeypatch.undo()
+    assert grade(*SYMBOLIC).score == 1.0
+
+
+def test_a_helper_that_cannot_start_abstains_and_says_what_to_look_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    symbolic._helper.stop()
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    outcome = grade(*SYMBOLIC)
+    assert outcome.reason is Reason.WORKER_DIED
+    assert "math-verify" in outcome.detail
+    monkeypatch.undo()
+    assert grade(*SYMBOLIC).score == 1.0
+
+
+def test_a_helper_killed_from_outside_is_replaced() -> None:
+    assert grade(*SYMBOLIC).score == 1.0
+    process = symbolic._helper.process
+    assert process
+    process.kill()
+    assert grade(*SYMBOLIC).score == 1.0
+
+
+# --- Law 2: a score is a pure function of its inputs ------------------------------------------
+
+
+def test_scores_do_not_depend_on_thread_or_order() -> None:
+    cases = random.Random(0).sample(CASES, 200)
+
+    def score(case: dict[str, Any]) -> float | None:
+        return grade(case["response"], case["reference"]).score
+
+    alone = [score(case) for case in cases]
+    with ThreadPoolExecutor(16) as threads:
+        assert list(threads.map(score, cases)) == alone
+    assert [score(case) for case in reversed(cases)] == alone[::-1]
+
+
+def in_child(connection: Any) -> None:
+    connection.send(grade(*SYMBOLIC).score)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("daemon", [False, True])
+def test_it_verifies_in_child_processes(method: str, daemon: bool) -> None:
+    assert grade(*SYMBOLIC).score == 1.0  # a forked child inherits a helper that it must not use
+    context = multiprocessing.get_context(method)
+    ours, theirs = context.Pipe()
+    child = context.Process(target=in_child, args=(theirs,), daemon=daemon)
+    child.start()
+    assert ours.poll(60)
+    assert ours.recv() == 1.0
+    child.join()
+    assert grade(*SYMBOLIC).score == 1.0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_it_verifies_in_a_child_forked_while_a_thread_was_verifying() -> None:
+    busy = threading.Event()
+
+    def hold() -> None:
+        with symbolic._helper.lock:
+            busy.set()
+            done.wait(60)
+
+    done = threading.Event()
+    holder = threading.Thread(target=hold)
+    holder.start()
+    busy.wait()
+    child = multiprocessing.get_context("fork").Process(target=grade, args=SYMBOLIC)
+    child.start()
+    child.join(60)
+    done.set()
+    holder.join()
+    assert child.exitcode == 0
+
+
+def test_it_verifies_under_asyncio_on_any_thread_and_the_program_ends() -> None:
+    code = f"""
+import asyncio
+from examples.rule_based.math_answer import grade
+async def main():
+    direct = grade(*{SYMBOLIC!r}).score
+    threads = await asyncio.gather(*(asyncio.to_thread(grade, *{SYMBOLIC!r}) for _ in range(8)))
+    print(direct, {{outcome.score for outcome in threads}})
+asyncio.run(main())
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert result.stdout == "1.0 {1.0}\n"
+    assert result.stderr == ""
+
+
+# --- Law 3: an abstention is never silent -----------------------------------------------------
+
+
+def test_an_abstention_raises_for_areal() -> None:
+    with pytest.raises(Abstained, match="bad_reference"):
+        math_answer_reward_fn("p", r"\boxed{1}", [], [], answer="")
+
+
+def test_areals_signature_takes_numbers_and_the_other_columns() -> None:
+    assert math_answer_reward_fn("p", r"\boxed{\frac12}", [], [], answer=0.5, level=3) == 1.0
+
+
+# --- Law 4: text is data, however expensive ---------------------------------------------------
+
+HOSTILE = lines("math_hostile.jsonl")
+
+
+def text_of(row: dict[str, Any]) -> str:
+    if row["response"] is not None:
+        return str(row["response"])
+    return str(row["prefix"] + row["unit"] * row["repeat"] + row["suffix"])
+
+
+@pytest.mark.parametrize("form", ["{}", r"\boxed{{{}}}", "The answer is ${}$."])
+def test_hostile_texts_are_scored_and_none_waits_for_the_deadline(form: str) -> None:
+    for row in HOSTILE:
+        outcome = grade(form.replace("{}", text_of(row)).replace("{{", "{").replace("}}", "}")
+                        if len(text_of(row)) < 2000 else text_of(row), row["reference"])  # fmt: skip
+        assert outcome.score is not None, (row["kind"], outcome)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["9**9**9", "9^{9^{9}}", "100000!", r"\binom{10^9}{10^8}", r"\sum_{n=1}^{10^9} n", r"\int_0^1 x^x dx",
+     "10^{999999999}", "1e999999999", r"\prod_{k} k", "(x+y+z+w)^{500}", r"x^{x^{x}}", "9" * 2000],
+)  # fmt: skip
+def test_what_costs_too_much_is_refused_from_the_text(text: str) -> None:
+    outcome = grade(rf"\boxed{{{text}}}", r"x^2+1" if "x" in text else "18")
+    assert outcome.score == 0.0
+    with pytest.raises((TooComplex, Unreadable)):
+        symbolic.guard(read(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["__import__('os').system('touch pwned')", r"\input{/etc/passwd}", "open('pwned','w')", "print(1)",
+     r"\write18{touch pwned}", "x.__class__", "lambda: 0"],
+)  # fmt: skip
+def test_text_is_never_evaluated(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for form in ("{}", r"\boxed{{{}}}", "The answer is {}."):
+        assert grade(form.format(text), r"\sqrt{2}").score == 0.0
+    assert not list(tmp_path.iterdir())
+
+
+# --- Properties -------------------------------------------------------------------------------
+
+ALPHABET = st.sampled_from(
+    r"\frac { } ( ) [ ] \sqrt ^ _ 1 23 x y \pi + - * / = < \le , ; $ \boxed{ \text{ or } & \\ "
+    r"\begin{pmatrix} \end{pmatrix} \left \right | ! \pm \cup \infty e i . 0.5 \sin \log sqrt( 答案是 元 ² √ #### \{ \}".split()
+)
+
+
+@given(st.lists(ALPHABET, max_size=30).map("".join) | st.text(max_size=60))
+@settings(max_examples=400)
+def test_any_response_scores_or_abstains_and_never_raises(text: str) -> None:
+    assert grade(text, r"\frac{\pi}{2}").score in (0.0, 1.0)
+    assert grade(rf"\boxed{{{text}}}", "18").score in (0.0, 1.0)
+    grade(r"\boxed{18}", text)
+
+
+NUMBERS = st.fractions(min_value=-1000, max_value=1000, max_denominator=1000)
+
+
+def written(value: Fraction) -> list[str]:
+    sign = "-" if value < 0 else ""
+    top, low = abs(value.numerator), value.denominator
+    forms = [
+        rf"{sign}\frac{{{top}}}{{{low}}}",
+        rf"\dfrac{{{value.numerator}}}{{{low}}}",
+        f"{value.numerator}/{low}",
+        rf"{sign}\frac{{{2 * top}}}{{{2 * low}}}",
+        rf"x = {sign}\tfrac{{{top}}}{{{low}}}",
+    ]
+    whole, rest = divmod(top, low)
+    if whole and rest:
+        forms.append(
+            rf"{sign}{whole}\frac{{{rest}}}{{{low}}}" if not sign else f"-({whole}+{rest}/{low})"
+        )
+    if low == 1:
+        forms += [str(value), f"{value}.0", f"{value}^\\circ", rf"{value} \text{{ cm}}"]
+    return forms
+
+
+@given(NUMBERS, NUMBERS)
+@settings(max_examples=150)
+def test_numbers_are_equal_by_value_in_every_form(a: Fraction, b: Fraction) -> None:
+    for form in written(a):
+        assert (
+            grade(rf"\boxed{{{form}}}", rf"\frac{{{a.numerator}}}{{{a.denominator}}}").score == 1.0
+        )
+        if a != b:
+            assert grade(rf"\boxed{{{form}}}", str(b)).score == 0.0
+
+
+@given(st.lists(st.integers(-50, 50), min_size=2, max_size=5, unique=True), st.randoms())
+@settings(max_examples=60)
+def test_lists_have_no_order_and_tuples_have(numbers: list[int], rng: random.Random) -> None:
+    shuffled = numbers[:]
+    rng.shuffle(shuffled)
+    one, two = (", ".join(map(str, row)) for row in (numbers, shuffled))
+    assert grade(rf"\boxed{{{two}}}", one).score == 1.0
+    assert grade(rf"\boxed{{\{{{two}\}}}}", one).score == 1.0
+    assert grade(rf"\boxed{{({two})}}", f"({one})").score == float(numbers == shuffled)
+    assert grade(rf"\boxed{{{two}}}", str(numbers[0])).score == 0.0
+    assert grade(rf"\boxed{{{numbers[0]}}}", one).score == 0.0
+
+
+@given(st.integers(2, 400), st.integers(-9, 9))
+@settings(max_examples=40)
+def test_roots_and_polynomials_are_equal_in_every_form(n: int, k: int) -> None:
+    assume(k)
+    assert grade(rf"\boxed{{\frac{{{n}}}{{\sqrt{{{n}}}}}}}", rf"\sqrt{{{n}}}").score == 1.0
+    assert grade(rf"\boxed{{(x+{n})(x-{n}) + ({k})x}}", rf"x^2 + ({k})x - {n * n}").score == 1.0
+    assert grade(rf"\boxed{{(x+{n})(x-{n})}}", rf"x^2 + ({k})x - {n * n}").score == 0.0
+
+
+def test_the_answer_that_was_found_is_public() -> None:
+    answer = find_answer(r"So $x = \dfrac{1}{2}$. The answer is $\frac{1}{2}$.")
+    assert answer
+    assert answer.tree == Fraction(1, 2)
+    assert find_answer("I do not know.") is None
