@@ -2,8 +2,8 @@ r"""Read a mathematical answer, LaTeX or plain text, into a small tree; exactly,
 
     >>> read(r"\dfrac{6}{4}") == read("1.5") == read(r"1\frac{1}{2}")
     True
-    >>> read(r"x^2 + \sqrt{8}")
-    Op(name='+', args=(Op(name='root', args=(Fraction(8, 1), Fraction(2, 1))), Op(name='^', ...)))
+    >>> read(r"3 \sqrt{2}")
+    Op(name='*', args=(Fraction(3, 1), Op(name='root', args=(Fraction(2, 1), Fraction(2, 1)))))
 
 A tree is a `Fraction` (all that can be computed exactly is), a `str` (a symbol such as "x", "pi",
 "theta_1"), or an `Op`. Operations: `+ * ^ root` (of x, the nth), the functions of `FUNCTIONS`,
