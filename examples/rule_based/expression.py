@@ -25,14 +25,15 @@ Standard library only.
 import math
 import re
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple, Union
 
 from .numerals import NORMAL, VULGAR, decimal
 
-__all__ = ["FUNCTIONS", "Node", "Op", "TooComplex", "Unreadable", "read"]
+__all__ = ["CONTAINERS", "FUNCTIONS", "Node", "Op", "TooComplex", "Unreadable", "read"]
 
-MOST_CHARACTERS = 1000
-MOST_TOKENS = 400
+MOST_CHARACTERS = 600
+MOST_TOKENS = 250
 DEEPEST = 16
 MOST_BITS = 4096  # of the numerator or the denominator of a number
 
@@ -54,6 +55,8 @@ class Op(NamedTuple):
 
 Node = Union[Fraction, str, Op]  # noqa: UP007 - a recursive alias
 ONE, TWO = Fraction(1), Fraction(2)
+CONTAINERS = frozenset("tuple list set union matrix row base ratio in = != < <=".split())
+REALS = Op("tuple", ("()", Op("*", ("infty", Fraction(-1))), "infty"))
 
 FUNCTIONS = frozenset(
     "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln abs floor ceil".split()
@@ -72,16 +75,21 @@ _RELATIONS = {
     "geqslant": ">=", "ne": "!=", "neq": "!=", "in": "in", "approx": "~", "sim": "~", "equiv": "=",
 }  # fmt: skip
 _UNITS = frozenset(
-    "km cm mm dm ft yd mi kg mg lb lbs oz ml hr hrs min mins sec secs mph kph kmh usd rmb cny eur gbp am pm sq cu deg"
-    " rad hz kw kwh gb mb tb pcs cc gal yr yrs bc ad pt pts qt mol atm pa kpa".split()
+    "km cm mm dm ft yd mi kg mg lb lbs oz ml hr hrs min mins sec secs mph kph kmh usd rmb cny eur gbp am pm a.m p.m sq cu deg"
+    " rad hz kw kwh gb mb tb pcs cc gal yr yrs pt pts qt mol atm pa kpa meter meters metre metres centimeter centimeters"
+    " centimetre centimetres millimeter millimeters kilometer kilometers kilometre kilometres inch inches foot feet yard yards"
+    " mile miles unit units square cubic squared cubed degree degrees radian radians percent percentage dollar dollars cent cents"
+    " pound pounds euro euros yuan second seconds minute minutes hour hours day days week weeks month months year years old"
+    " gram grams kilogram kilograms liter liters litre litres gallon gallons ounce ounces way ways people person persons student"
+    " students times point points number numbers integer integers solution solutions value values per of in".split()
+)
+_UNIT_SYMBOLS = frozenset("m s g h l n j w v".split())  # in \\text{} only
+_CHINESE_UNITS = re.compile(
+    "(?:平方|立方|千|毫|厘|分|公)?(?:米|克|升|里|元|角|分|度|个|只|人|名|本|张|块|条|件|次|种|天|日|周|月|年|岁|小时|分钟|秒|千米|公里|公斤|斤|吨|单位|倍数|点|页|组|位)+"
 )
 _SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 _WORDS = frozenset(  # no products of letters
     "is of to in on at by as if so for per the and or are was no not but day yes all any one two six ten odd".split()
-)
-_NEVER_UNITS = frozenset(
-    "not never none neither nor either unless plus minus times over half dozen dozens hundred thousand million billion trillion or and but if is are was mod"
-    " least most than more less fewer about between to from with undefined infinity infinite".split()
 )
 _NAMES = {  # plain words that LaTeX writes with a backslash
     "sqrt": "sqrt", "pi": "pi", "infinity": "infty", "inf": "infty", "oo": "infty", "theta": "theta",
@@ -143,7 +151,7 @@ def read(text: str) -> Node:
     tree = reader.answer()
     if reader.saw_plus_minus:  # 1 \pm \sqrt{2} is two answers
         other = _Reader(_tokens(text), plus=False).answer()
-        tree = _flat_list([tree, other])
+        tree = _listed(_unique([tree, other]))
     return tree
 
 
@@ -194,8 +202,16 @@ def _sized(value: Fraction) -> Fraction:
     return value
 
 
+def _scalar(*nodes: Node) -> None:
+    for node in nodes:
+        if isinstance(node, Op) and node.name in CONTAINERS:
+            raise Unreadable(f"arithmetic with a {node.name}")
+
+
 def add(*terms: Node) -> Node:
     """The sum, with its numbers added up and its terms in a fixed order."""
+    if len(terms) > 1:
+        _scalar(*terms)
     total, rest = Fraction(0), list[Node]()
     for term in terms:
         for part in term.args if isinstance(term, Op) and term.name == "+" else (term,):
@@ -210,6 +226,12 @@ def add(*terms: Node) -> Node:
 
 def multiply(*factors: Node) -> Node:
     """The product, with its numbers multiplied and its factors in a fixed order."""
+    matrices = [f for f in factors if isinstance(f, Op) and f.name == "matrix"]
+    if len(matrices) == 1 and len(factors) > 1:
+        scalar = multiply(*(factor for factor in factors if factor is not matrices[0]))
+        return _scaled(scalar, matrices[0])
+    if len(factors) > 1:
+        _scalar(*factors)
     total, rest = ONE, list[Node]()
     for factor in factors:
         for part in factor.args if isinstance(factor, Op) and factor.name == "*" else (factor,):
@@ -224,6 +246,11 @@ def multiply(*factors: Node) -> Node:
     return rest[0] if len(rest) == 1 else Op("*", tuple(sorted(rest, key=repr)))
 
 
+def _scaled(scalar: Node, matrix: Op) -> Node:
+    rows = [row.args if isinstance(row, Op) else () for row in matrix.args]
+    return Op("matrix", tuple(Op("row", tuple(multiply(scalar, x) for x in row)) for row in rows))
+
+
 def negative(node: Node) -> Node:
     """Minus the node."""
     return multiply(Fraction(-1), node)
@@ -231,6 +258,7 @@ def negative(node: Node) -> Node:
 
 def power(base: Node, exponent: Node) -> Node:
     """The power, computed if it is a number of bounded size."""
+    _scalar(base, exponent)
     if exponent == ONE:
         return base
     if isinstance(exponent, Fraction) and exponent.denominator > 1:
@@ -252,6 +280,7 @@ def power(base: Node, exponent: Node) -> Node:
 
 def root(node: Node, degree: Node) -> Node:
     """The root, computed if it is rational."""
+    _scalar(node, degree)
     if isinstance(degree, Fraction) and (degree.denominator > 1 or not 2 <= degree <= 100):
         raise TooComplex("a root of unusual degree")
     if isinstance(node, Fraction) and isinstance(degree, Fraction):
@@ -295,14 +324,17 @@ def _binomial(n: Node, k: Node) -> Node:
     if isinstance(n, Fraction) and isinstance(k, Fraction) and n.denominator == k.denominator == 1:
         if 0 <= k <= n <= 1000:
             return _sized(Fraction(math.comb(n.numerator, k.numerator)))
+    elif isinstance(k, Fraction) and k in (1, 2, 3):
+        factors = [add(n, Fraction(-i)) for i in range(k.numerator)]
+        return multiply(*factors, Fraction(1, math.factorial(k.numerator)))
     raise TooComplex("a binomial")
 
 
-def _flat_list(parts: list[Node]) -> Node:
+def _listed(parts: list[Node]) -> Node:
+    """What commas separate; the elements of a list among them, from \\pm, are its own."""
     flat: list[Node] = []
     for part in parts:
-        new = part.args if isinstance(part, Op) and part.name == "list" else (part,)
-        flat.extend(node for node in new if node not in flat)
+        flat += part.args if isinstance(part, Op) and part.name == "list" else (part,)
     return flat[0] if len(flat) == 1 else Op("list", tuple(flat))
 
 
@@ -328,7 +360,7 @@ class _Reader:
 
     def next(self) -> _Token:
         token = self.peek()
-        self.at += 1
+        self.at = min(self.at + 1, len(self.tokens))
         return token
 
     def accept(self, *texts: str) -> bool:
@@ -345,32 +377,28 @@ class _Reader:
 
     def answer(self) -> Node:
         parts = [self.relation()]
-        while self.separator():
+        joined = set[str]()
+        while words := self.separator():
+            joined |= words
             if self.peek().kind == "end of text":
                 break
             parts.append(self.relation())
         if self.peek().kind != "end of text":
             raise Unreadable(f"{self.peek().text!r} is out of place")
-        if len(parts) > 1 and all(isinstance(p, Op) and p.name == "in" for p in parts):
-            names = {p.args[0] for p in parts if isinstance(p, Op)}
-            if len(names) == 1:  # x < 1 or x > 2
-                spans = tuple(p.args[1] for p in parts if isinstance(p, Op))
-                return Op("in", (names.pop(), Op("union", spans)))
-        return _flat_list(parts)
+        return _united(parts, joined) if len(parts) > 1 else parts[0]
 
-    def separator(self) -> bool:
-        found = False
+    def separator(self) -> set[str]:
+        """Accept commas, "and", "or"; return which."""
+        found = set[str]()
         while True:
             token = self.peek()
-            if (
-                (token.text in (",", ";") and token.kind == "char")
-                or (
-                    token.kind in ("text", "word")
-                    and token.text.strip(" ,").lower() in ("and", "or")
-                )
-                or (token.kind == "macro" and token.text in ("vee", "lor"))
-            ):
-                found = True
+            word = token.text.strip(" ,").lower()
+            if token.text in (",", ";") and token.kind == "char":
+                found.add(",")
+            elif token.kind in ("text", "word") and word in ("and", "or"):
+                found.add(word)
+            elif token.kind == "macro" and token.text in ("vee", "lor", "wedge", "land"):
+                found.add("or" if token.text in ("vee", "lor") else "and")
             else:
                 return found
             self.at += 1
@@ -398,9 +426,27 @@ class _Reader:
         parts = [self.sum()]
         while self.accept("cup"):
             parts.append(self.sum())
+        if self.accept("setminus", "backslash") and parts == [REALS]:
+            rest = self.sum()
+            return _without(
+                list(rest.args) if isinstance(rest, Op) and rest.name == "set" else [rest]
+            )
+        if self.peek().text in (":", "to") and len(parts) == 1:
+            return self.ratio(parts[0])
         if self.peek().text in ("cap", "setminus", "mod", "pmod", "bmod", "mid"):
             raise Unreadable(f"{self.peek().text} is not in the grammar")
         return parts[0] if len(parts) == 1 else Op("union", tuple(parts))
+
+    def ratio(self, first: Node) -> Node:
+        """3:2, 3 to 2, 1:2:3; numbers in lowest terms."""
+        parts = [first]
+        while self.peek().text.strip() in (":", "to"):
+            self.next()
+            parts.append(self.sum())
+        if any(not isinstance(part, Fraction) or part <= 0 for part in parts):
+            raise Unreadable("a ratio of what are no positive numbers")
+        first_number = parts[0]
+        return Op("ratio", tuple(divide(part, first_number) for part in parts))
 
     def sum(self) -> Node:
         terms: list[Node] = []
@@ -417,16 +463,19 @@ class _Reader:
             elif self.accept("+"):
                 pass
             else:
-                terms.append(multiply(sign, self.product()))
+                term = self.product()
+                terms.append(term if sign == 1 else negative(term))
                 sign = ONE
                 self.units()
                 if self.peek().text not in ("+", "-", "pm", "mp"):
                     return add(*terms) if len(terms) > 1 else terms[0]
 
     def product(self) -> Node:
+        begin = self.at
         factors = [self.factor()]
         while True:
             previous, ahead = self.tokens[self.at - 1], self.peek()
+            alone = self.at == begin + 1  # the number before is no exponent, no subscript
             if self.accept("*", "cdot", "times", "bullet"):
                 factors.append(self.signed())
             elif self.accept("/", "div"):
@@ -437,10 +486,15 @@ class _Reader:
             elif not self.starts_factor():
                 return multiply(*factors)
             elif ahead.kind == "number":
-                if not (previous.kind == "number" and self.is_fraction()):
+                if not (alone and previous.kind == "number" and self.is_fraction()):
                     raise Unreadable("two numbers side by side")
                 factors[-1] = add(factors[-1], self.mixed())
-            elif ahead.text == "frac" and previous.kind == "number" and _is_whole(factors[-1]):
+            elif (
+                ahead.text == "frac"
+                and alone
+                and previous.kind == "number"
+                and _is_whole(factors[0])
+            ):
                 fraction = self.factor()
                 proper = isinstance(fraction, Fraction) and 0 < fraction < 1
                 combine = add if proper else multiply
@@ -486,6 +540,11 @@ class _Reader:
         )
 
     bars = 0  # of absolute values that are open
+    functions = 0  # that are being read
+
+    def angle(self, node: Node) -> Node:
+        r"""An answer of 90^\circ is 90; \cos 60^\circ is the cosine of \pi/3."""
+        return multiply(node, "pi", Fraction(1, 180)) if self.functions else node
 
     def factor(self) -> Node:
         """An atom, its subscript, factorial and exponent."""
@@ -495,8 +554,10 @@ class _Reader:
         while True:
             if self.accept("!"):
                 node = _factorial(node)
-            elif self.accept("%", "degree"):
+            elif self.accept("%"):
                 pass
+            elif self.accept("degree"):
+                node = self.angle(node)
             elif self.peek().text == "'" and isinstance(node, str):
                 self.next()
                 node += "'"
@@ -511,6 +572,7 @@ class _Reader:
             elif self.peek().text == "^" or self.peek().kind == "power":
                 self.next()
                 if self.degrees():
+                    node = self.angle(node)
                     continue
                 exponent = self.exponent()
                 if isinstance(node, Op) and node.name in ("tuple", "list", "matrix", "base"):
@@ -530,6 +592,17 @@ class _Reader:
                 raise Unreadable("a subscript")
             name += token.text.strip()
         return name
+
+    def degrees_follow(self) -> bool:
+        """Accept the ^\\circ of \\cos(60)^\\circ."""
+        if self.accept("degree"):
+            return True
+        if self.peek().text == "^":
+            self.at += 1
+            if self.degrees():
+                return True
+            self.at -= 1
+        return False
 
     def degrees(self) -> bool:
         """Accept the rest of ^\\circ, ^{\\circ}, ^o."""
@@ -576,7 +649,7 @@ class _Reader:
         while self.accept(","):
             parts.append(self.relation())
         self.expect("}")
-        return parts[0] if len(parts) == 1 else Op("list", tuple(_unique(parts)))
+        return parts[0] if len(parts) == 1 else Op("set", tuple(_unique(parts)))
 
     def number(self, text: str) -> Fraction:
         digits, _, exponent = text.lower().partition("e")
@@ -615,6 +688,8 @@ class _Reader:
             return self.argument()
         if token.kind == "begin" and token.text == "matrix":
             return self.matrix()
+        if token.kind == "begin" and token.text == "cases":
+            return self.cases()
         if token.kind == "macro":
             return self.macro(token.text)
         if token.kind == "text" and token.text.strip() in ("i", "e", "I"):
@@ -628,6 +703,7 @@ class _Reader:
             node = self.sum()
             self.bars -= 1
             self.expect("|")
+            _scalar(node)
             return Op("abs", (node,))
         if token.kind == "char" and token.text in VULGAR:
             return VULGAR[token.text]
@@ -655,9 +731,10 @@ class _Reader:
         if ahead.kind == "char" and ahead.text in VULGAR:
             self.next()
             return value + VULGAR[ahead.text]
-        if ahead.kind == "word" and ahead.text.lower() in _SCALES:
+        scale = _SCALES.get(ahead.text.strip().lower()) if ahead.kind in ("word", "text") else None
+        if scale:
             self.next()
-            return _sized(value * Fraction(10) ** _SCALES[ahead.text.lower()])
+            return _sized(value * Fraction(10) ** scale)
         return value
 
     def bad(self, token: _Token) -> Fraction:
@@ -733,6 +810,7 @@ class _Reader:
             self.bars -= 1
             if not self.accept("rvert", "vert"):
                 raise Unreadable("a bar is missing")
+            _scalar(node)
             return Op("abs", (node,))
         if name == "langle":
             return self.bracket("langle")
@@ -762,12 +840,17 @@ class _Reader:
                 break
         if exponent == -1 and name in _INVERSE:
             name, exponent = _INVERSE[name], ONE
+        self.functions += 1
         if self.accept("("):
             argument = self.closed(")", "(")
         elif self.accept("{"):
             argument = self.closed("}", "{")
         else:
             argument = self.bare_argument()
+        if self.degrees_follow():
+            argument = self.angle(argument)
+        self.functions -= 1
+        _scalar(argument)
         if name == "exp":
             node = power("e", argument)
         elif name == "lg" or (name == "log" and base == 10):
@@ -814,7 +897,9 @@ class _Reader:
         if opened == "\\{":
             if closed != "\\}":
                 raise Unreadable("a set that is not closed")
-            return Op("list", tuple(_unique(parts))) if parts else "emptyset"
+            if len(parts) == 1 and isinstance(parts[0], Op) and parts[0].name == "tuple":
+                return parts[0]
+            return Op("set", tuple(_unique(parts))) if parts else "emptyset"
         if opened == "langle":
             opened, closed = "(", ")" if closed == "rangle" else ""
         if closed not in (")", "]") or not parts:
@@ -833,6 +918,14 @@ class _Reader:
         if not (isinstance(node, Op) and node.name == "in" and [node.args[0]] == names):
             raise Unreadable("a set with a condition")
         return node.args[1]
+
+    def cases(self) -> Node:
+        r"""x = 1 \\ y = 2: as a list."""
+        parts = [self.relation()]
+        while self.next().kind == "row" and self.peek().kind != "end":
+            parts.append(self.relation())
+        self.at += self.peek().kind == "end"
+        return _listed(parts)
 
     def matrix(self) -> Node:
         rows: list[Node] = []
@@ -857,16 +950,26 @@ class _Reader:
 
     @staticmethod
     def unit(token: _Token) -> bool:
-        words = token.text.strip(" .,~").lower()
-        if token.kind == "text":
-            parts = words.split()
-            return words not in ("i", "e") and not (set(parts) & _NEVER_UNITS or "?" in words)
+        words = token.text.strip(" .,~()").lower()
         if token.kind == "cjk":
-            return not re.search(
-                "[万亿百千十半不非无没或约多余倍]|位数|进制|以[上下内]", token.text
+            return _CHINESE_UNITS.fullmatch(token.text) is not None
+        if token.kind == "text":
+            if _CHINESE_UNITS.fullmatch(words):
+                return True
+            parts = re.split(r"[\s/·^0-9.-]+", words)
+            return (
+                not {"squared", "cubed", "times"} & {parts[0]}
+                and all(part in _UNITS or part in _UNIT_SYMBOLS or not part for part in parts)
+                and re.fullmatch(r"[0-9]*", words) is None
             )
-        known = words in _UNITS or (len(words) > 3 and words not in _NEVER_UNITS)
-        return token.kind == "word" and known and words not in _NAMES and words not in _SCALES
+        return token.kind == "word" and words in _UNITS - {
+            "squared",
+            "cubed",
+            "times",
+            "per",
+            "of",
+            "in",
+        }
 
     def units(self) -> None:
         found = False
@@ -876,10 +979,12 @@ class _Reader:
                 self.next()
                 found = True
             elif found and token.text == "^":
-                if self.peek(1).text == "{":
-                    self.at += 4
+                self.at += 1
+                if self.accept("{"):
+                    while self.peek().kind != "end of text" and not self.accept("}"):
+                        self.at += 1
                 else:
-                    self.at += 2
+                    self.at += 1
             elif (
                 found and token.text in ("/", ".", "cdot") and self.peek(1).kind in ("word", "text")
             ):
@@ -896,6 +1001,51 @@ class _Reader:
                 self.next()
             else:
                 return
+
+
+def _united(parts: list[Node], joined: set[str]) -> Node:
+    """x < 1 or x > 2, x > 1 and x < 3, (1, 2) or [3, 4]: one set; else a list."""
+    spans = [part for part in parts if isinstance(part, Op) and part.name in ("in", "tuple")]
+    if len(spans) == len(parts) and all(span.name == "in" for span in spans):
+        if len({span.args[0] for span in spans}) == 1:
+            sets = [span.args[1] for span in spans]
+            both = "and" in joined and "or" not in joined
+            return Op("in", (spans[0].args[0], _common(sets) if both else Op("union", tuple(sets))))
+    if len(spans) == len(parts) and all(_is_interval(span) for span in spans):
+        return Op("union", tuple(parts))
+    return _listed(parts)
+
+
+def _is_interval(node: Op) -> bool:
+    return node.name == "tuple" and (
+        node.args[0] in ("(]", "[)") or bool({"infty", REALS.args[1]} & set(node.args))
+    )
+
+
+def _common(sets: list[Node]) -> Node:
+    """The intersection of x > a and x < b."""
+    low = [s for s in sets if isinstance(s, Op) and s.name == "tuple" and s.args[2] == "infty"]
+    high = [
+        s for s in sets if isinstance(s, Op) and s.name == "tuple" and s.args[1] == REALS.args[1]
+    ]
+    if len(low) != 1 or len(high) != 1 or len(sets) != 2:
+        raise Unreadable("inequalities that are no interval together")
+    start, end = low[0].args, high[0].args
+    if not (isinstance(start[1], Fraction) and isinstance(end[2], Fraction) and start[1] < end[2]):
+        raise Unreadable("inequalities that are no interval together")
+    return Op("tuple", (str(start[0])[0] + str(end[0])[1], start[1], end[2]))
+
+
+def _without(points: list[Node]) -> Node:
+    """All real numbers but these."""
+    if not points or not all(isinstance(point, Fraction) for point in points):
+        raise Unreadable("a set without what is no number")
+    ends = [
+        REALS.args[1],
+        *sorted(point for point in points if isinstance(point, Fraction)),
+        "infty",
+    ]
+    return Op("union", tuple(Op("tuple", ("()", a, b)) for a, b in pairwise(ends)))
 
 
 def _unique(parts: list[Node]) -> list[Node]:
@@ -916,6 +1066,8 @@ def _related(sides: list[Node], signs: list[str]) -> Node:
             return sides[0]
         return Op("=", (sides[0], sides[-1]))
     if signs == ["!="]:
+        if isinstance(sides[0], str) and isinstance(sides[1], Fraction):
+            return Op("in", (sides[0], _without([sides[1]])))
         return Op("!=", tuple(sides))
     if "=" in signs or "!=" in signs or "in" in signs or len(signs) > 2:
         raise Unreadable("a mixed chain of relations")

@@ -153,7 +153,7 @@ _TOKEN = re.compile(
       | \\(?:text|textbf|textit|mathrm|mathbf|mbox|boxed|fbox|left|right|displaystyle|bf|rm|quad|qquad|degree)\b
       | [$€£¥₹] | \b(?:usd|rmb|cny|us|hk|eur|gbp|rs)\b\.? | (?:usd|rmb|us|hk|rs)(?=\s?[$€£¥₹0-9]))
     # Arithmetic that was not worked out.
-  | (?P<operator>\b(?:(?:divided|multiplied)\sby | squared | cubed | factorial | percent\sof)\b | [!+×*÷^<>≤≥±∓√π²³⁰-⁹₀-₉_/()‰] | :(?=\s?[0-9]) | \\[a-z]+ | 根号 | [廿卅]
+  | (?P<operator>\b(?:sqrt|(?:square|cube)\sroot(?:\sof)?|sin|cos|tan|log|ln|half\sof|twice)\b | (?<=[a-z])_(?=\{{?[0-9]) | \b(?:(?:divided|multiplied)\sby | squared | cubed | factorial | percent\sof)\b | [!+×*÷^<>≤≥±∓√π²³⁰-⁹₀-₉_/()‰] | :(?=\s?[0-9]) | \\[a-z]+ | 根号 | [廿卅]
       | 再?[乘除加减][以上去]? | 倍的)
   | (?P<word>[a-zà-ÿ]+[0-9]*(?:['’-][a-z]+)? | [\u3400-\u9fff])
   | (?P<other>.)

@@ -32,7 +32,17 @@ from typing import Any, NamedTuple
 
 from ..outcome import Abstained, Outcome, Reason
 from . import gsm8k
-from .expression import Node, Op, TooComplex, Unreadable, add, multiply, negative, read
+from .expression import (
+    CONTAINERS,
+    Node,
+    Op,
+    TooComplex,
+    add,
+    divide,
+    multiply,
+    negative,
+    read,
+)
 from .statements import WINDOW, Reader, Reading, final_value
 from .symbolic import differ, equal, guard, ratio
 
@@ -58,8 +68,8 @@ class Answer(NamedTuple):
     @property
     def in_words(self) -> bool:
         """Whether it is a few plain words: "east", "June 20"."""
-        few = re.fullmatch(r"[^\\{}^$=<>|+*]{1,80}", self.text)
-        return self.tree is None and few is not None and _words(self.text) != ""
+        few = re.fullmatch(r"[^\\{}^$=<>|+*]*[^\W\d_][^\\{}^$=<>|+*]*", self.text)
+        return self.tree is None and few is not None and len(self.text) <= 80
 
 
 def grade(response: str, reference: str) -> Outcome:
@@ -123,13 +133,18 @@ def compare(answer: Answer, gold: Answer) -> Outcome:
         return Outcome(0.0, Reason.TOO_COMPLEX, answer.too_complex)
     detail = f"{_short(answer.text)} is not {_short(gold.text)}"
     wrong = Outcome(0.0, Reason.WRONG, detail)
-    if _choice(gold) and _choice(answer) == _choice(gold):
-        return _CORRECT
+    if letters := _letters(gold.text):
+        return _CORRECT if _letters(answer.text, remarks=True) == letters else wrong
     if gold.in_words and _words(answer.text) == _words(gold.text):
         return _CORRECT
     if answer.tree is None or gold.tree is None:
         return wrong
-    pairs = _pairs(gold.tree, answer.tree)
+    if _is_word(answer.text) or _is_word(gold.text):  # no product of letters: the same letters
+        return wrong
+    try:
+        pairs = _pairs(gold.tree, answer.tree)
+    except TooComplex as error:
+        return Outcome(0.0, Reason.TOO_COMPLEX, str(error))
     if pairs is None:
         return wrong
     try:
@@ -147,33 +162,37 @@ def compare(answer: Answer, gold: Answer) -> Outcome:
 
 
 Pairs = list[tuple[Node, Node]]
-CONTAINERS = frozenset("tuple list union matrix row base in = != < <=".split())
 
 
 def _pairs(gold: Node, answer: Node) -> Pairs | None:
     """The pairs of expressions that must be equal for the two to be; None if they are not."""
     if gold == answer:
         return []
-    gold, answer = _unwrapped(gold, answer), _unwrapped(answer, gold)
+    gold, answer = _unwrapped(gold, answer), _unwrapped(answer, gold, liberal=True)
     if gold == answer:
         return []
     kind = gold.name if isinstance(gold, Op) and gold.name in CONTAINERS else ""
     other = answer.name if isinstance(answer, Op) and answer.name in CONTAINERS else ""
-    if kind != other:
+    if kind != other and {kind, other} != {"list", "set"}:
         return None
     if not (kind and isinstance(gold, Op) and isinstance(answer, Op)):
         if isinstance(gold, Fraction) and isinstance(answer, Fraction):
             return None
-        if {"infty", "emptyset"} & (_symbols(gold) | _symbols(answer)) or differ(gold, answer):
+        ours, theirs = _symbols(gold), _symbols(answer)
+        if {"infty", "emptyset"} & (ours | theirs):
             return None
-        return [(gold, answer)]
+        if ("log" in ours) != ("log" in theirs):  # the base is not said: 10, or e
+            bases = (divide(Fraction(1), Op("ln", (Fraction(10),))), Fraction(1))
+            tries = (_pairs(_replaced(gold, unit), _replaced(answer, unit)) for unit in bases)
+            return next((found for found in tries if found is not None), None)
+        return None if differ(gold, answer) else [(gold, answer)]
     if kind in ("=", "!=", "<", "<="):
         return _relation(gold, answer)
     if len(gold.args) != len(answer.args):
         return None
     if kind == "base":
         return None
-    if kind in ("list", "union"):
+    if kind in ("list", "set", "union"):
         return _unordered(gold.args, answer.args)
     if kind == "tuple" and gold.args[0] != answer.args[0]:
         return None
@@ -186,30 +205,58 @@ def _pairs(gold: Node, answer: Node) -> Pairs | None:
     return found
 
 
-def _unwrapped(node: Node, other: Node) -> Node:
-    """Drop the `x =` or `x in` that the other side does not have, and the braces of a single element."""
-    if isinstance(node, Op):
-        if node.name == "list" and len(node.args) == 1:
-            return _unwrapped(node.args[0], other)
-        if node.name == "in" and not (isinstance(other, Op) and other.name == "in"):
-            return _unwrapped(node.args[1], other)
-        if node.name == "=" and not (isinstance(other, Op) and other.name == "="):
-            if _is_name(node.args[0]):
-                return node.args[1]
-            if _is_name(node.args[1]):
-                return node.args[0]
+def _unwrapped(node: Node, other: Node, liberal: bool = False) -> Node:
+    """Drop what only the one side says: `x =`, `x in`, braces of a single element, names of a tuple.
+
+    `liberal` is for answers: what is asked for may be called x + y there, or A^{-1}.
+    """
+    if not isinstance(node, Op):
+        return node
+    kind = other.name if isinstance(other, Op) else ""
+    if node.name in ("list", "set") and len(node.args) == 1:
+        return _unwrapped(node.args[0], other, liberal)
+    if node.name == "list" and kind in ("tuple", "matrix"):  # x = 1, y = 2
+        named = [part for part in node.args if isinstance(part, Op) and part.name == "="]
+        names = [str(part.args[0]) for part in named if isinstance(part.args[0], str)]
+        if len(names) == len(node.args) == len(set(names)):
+            return Op(
+                "tuple",
+                ("()", *(part.args[1] for _, part in sorted(zip(names, named, strict=True)))),
+            )
+    if node.name == "ratio" and kind != "ratio" and len(node.args) == 2:
+        return divide(node.args[0], node.args[1])
+    if node.name == "in" and kind != "in":
+        return _unwrapped(node.args[1], other)
+    if node.name == "=" and kind != "=":
+        if _is_name(node.args[0], liberal):
+            return node.args[1]
+        if not _symbols(node.args[0]) and _is_name(node.args[1]):
+            return node.args[0]
     return node
 
 
-def _is_name(node: Node) -> bool:
-    r"""What stands for an unknown: x, AB, f(x), x + y, A^{-1}, (x, y), \cos A; but not 2x + 3."""
+def _is_name(node: Node, liberal: bool = False) -> bool:
+    r"""What stands for an unknown: x, AB, f(x), (x, y); if liberal, x + y, A^{-1}, \cos A; never 2x + 3."""
     if isinstance(node, str):
         return node not in ("pi", "e", "infty")
     if isinstance(node, Fraction):
         return False
-    if node.name in ("^", "root"):
+    if node.name in ("*", "tuple"):
+        return all(_is_name(part) for part in node.args[node.name == "tuple" :])
+    if node.name in ("^", "root") and liberal:
         return _is_name(node.args[0])
-    return all(map(_is_name, node.args[node.name == "tuple" :]))
+    return liberal and node.name not in CONTAINERS and all(_is_name(a, True) for a in node.args)
+
+
+def _replaced(node: Node, unit: Node) -> Node:
+    """With the unknown base of \\log made known."""
+    if node == "log":
+        return unit
+    if not isinstance(node, Op):
+        return node
+    args = [_replaced(arg, unit) for arg in node.args]
+    combine = {"+": add, "*": multiply}.get(node.name)
+    return combine(*args) if combine else Op(node.name, tuple(args))
 
 
 def _relation(gold: Op, answer: Op) -> Pairs | None:
@@ -250,19 +297,33 @@ def _symbols(node: Node) -> set[str]:
     return {node} if isinstance(node, str) else set()
 
 
-def _choice(answer: Answer) -> str | None:
-    """The letter of a multiple choice: C, (C), C., (C) 12; but not "C or D"."""
-    m = _CHOICE.match(answer.text)
-    if not m or re.search(r"\b(?:or|and)\b|\([A-J]\)", answer.text[m.end() :]):
-        return None
-    return m[1] or m[2]
+_LETTER = re.compile(r"\(?([A-J])\)?")
+_LETTERS = re.compile(r"\(?[A-J]\)?(?:(?:\s*,\s*|\s+(?:and|和)\s+|\s*和\s*)\(?[A-J]\)?)*")
+_REMARKED = re.compile(
+    r"(?:option |choice |选项)?(\([A-J]\)|[A-J](?=[.):]|\s))[.):]?\s*(?P<rest>.*)", re.IGNORECASE
+)
+_DOUBT = re.compile(r"\b(?:or|and|not|is|in|wrong|incorrect|[A-J])\b|[或和错不是]|,\s*[A-J]")
 
 
-_CHOICE = re.compile(r"\(([A-J])\)|([A-J])(?=[.):]?\s*$|[.):]\s)")
+def _letters(text: str, remarks: bool = False) -> str:
+    """The letters of a multiple choice: C, (C), "A, C", AC; with remarks, (C) 12 and "Option C" too."""
+    if _LETTERS.fullmatch(text):
+        return "".join(sorted(set(_LETTER.findall(text))))
+    if re.fullmatch("[A-J]{2,}", text) and list(text) == sorted(set(text)):
+        return text
+    m = _REMARKED.fullmatch(text + " ") if remarks else None
+    if m and not _DOUBT.search(m["rest"]):
+        return m[1].strip("()")
+    return ""
+
+
+def _is_word(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z]{3,}|[A-Z]{2,}", text) is not None
 
 
 def _words(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", text).strip().casefold()
+    text = re.sub(r"[\W_]+", " ", text).strip().casefold()
+    return re.sub(r"^(?:an?|the) ", "", text)
 
 
 def _short(text: str) -> str:
@@ -274,7 +335,7 @@ def _short(text: str) -> str:
 _WRAPPERS = re.compile(
     r"\\(?:text(?:bf|it|rm|normal|sf)?|math(?:rm|bf|it|sf)|mbox|boxed|fbox)\s*\{([^{}]*)\}"
 )
-_DECORATION = re.compile(r"\\(?:left|right|displaystyle|[,;:! ])(?![A-Za-z])|[$~`]|\*\*")
+_DECORATION = re.compile(r"\\(?:left|right|displaystyle|[,;:! ])(?![A-Za-z])|[$~`]")
 _SPACES = re.compile(r"(?<=[A-Za-z0-9])\s+(?=[A-Za-z0-9])|\s+")
 _MATH = re.compile(r"\$\$(.+?)\$\$|\$(.+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _JOINER = re.compile(
@@ -312,7 +373,10 @@ def _agree(a: Answer, b: Answer) -> bool:
     """Whether two statements of one response are the same answer, as far as values tell."""
     if a.text == b.text:
         return True
-    return a.tree is not None and b.tree is not None and _pairs(a.tree, b.tree) is not None
+    try:
+        return a.tree is not None and b.tree is not None and _pairs(a.tree, b.tree) is not None
+    except TooComplex:
+        return False
 
 
 # What stands in data sets where there is no answer.
@@ -344,9 +408,9 @@ def read_reference(reference: str) -> Answer | None:
 
 def _plain(fragment: str) -> str:
     r"""Drop dollar signs, \left, \text{...} around words, and spaces that mean nothing."""
-    text = fragment.strip(" \t\n*_`\"'“”")
-    text = _WRAPPERS.sub(r"\1", _WRAPPERS.sub(r"\1", text)) if "\\" in text else text
-    text = _SPACES.sub(lambda m: " " if _between(m) else "", _DECORATION.sub(" ", text))
+    text = fragment.strip(' \t\n*_`"“”')
+    text = _WRAPPERS.sub(r" \1 ", _WRAPPERS.sub(r" \1 ", text)) if "\\" in text else text
+    text = _SPACES.sub(lambda m: " " if _between(m) else "", _DECORATION.sub(" ", text)).strip()
     return text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").rstrip(".,;。")
 
 
@@ -355,16 +419,33 @@ def _between(m: re.Match[str]) -> bool:
     return before.isalnum() and after.isalnum()
 
 
+_CONDITION = re.compile(
+    r"[,，(\s]*(?:\\text\{[^{}]*\}\s*)?\(?[a-z]\s*(?:\\in|∈)\s*(?:\\math(?:bb|bf)\s*\{?[NZR]\}?|[ℤℕℝZNR])\)?\s*$"
+)
+_SYNONYMS = {
+    "all real numbers": r"\mathbb{R}", "all reals": r"\mathbb{R}", "全体实数": r"\mathbb{R}", "一切实数": r"\mathbb{R}",
+    "no solution": r"\emptyset", "no solutions": r"\emptyset", "empty set": r"\emptyset", "空集": r"\emptyset", "无解": r"\emptyset",
+}  # fmt: skip
+
+
 def _answer(fragment: str) -> Answer:
     text = _plain(fragment)
     if m := re.fullmatch(r"\(?([A-Za-z])\)?", text):
         return Answer(m[1], m[1])
+    source = _SYNONYMS.get(text.casefold(), fragment.strip(" \n*`").rstrip(".,;。"))
+    if condition := _CONDITION.search(source[-60:]):  # k\pi, k \in \mathbb{Z}
+        source = source[: len(source) - len(source[-60:]) + condition.start()] or source
     try:
-        return Answer(text, read(fragment.strip(" \n*`").rstrip(".,;。")))
-    except TooComplex as error:
-        return Answer(text, None, str(error))
-    except Unreadable:
-        return Answer(text, None)
+        return Answer(text, read(source))
+    except ValueError as error:
+        problem = str(error) if isinstance(error, TooComplex) else ""
+    last = re.split(r"(?<![<>!\\])=", source)[-1]
+    if last != source:  # P(X = 2) = 1/3
+        try:
+            return Answer(text, read(last))
+        except ValueError:
+            pass
+    return Answer(text, None, problem)
 
 
 def _read_statement(
@@ -379,8 +460,12 @@ def _read_statement(
         begin = lead.end() if lead else 0
         found = _MATH.match(window, begin)
         if not found and mode != "number":
-            sentence = _END.search(window, begin)
-            found = _MATH.search(window, begin, sentence.start() if sentence else len(window))
+            formulas = list(_MATH.finditer(window, begin, _sentence_end(window, begin)))
+            found = next(
+                (m for m in reversed(formulas) if _RESULT.search(window, begin, m.start())), None
+            )
+            if formulas and not found:
+                return Reading(None, start + formulas[-1].end())
         if found:
             return _formula(text, start, window, found)
         finish = _END.search(window, begin)
@@ -392,7 +477,7 @@ def _read_statement(
         fragment = window[begin : end - start]
     if not fragment.strip():
         return Reading(None, end) if stop is not None else None
-    if _WORD.search(fragment) and not _MATHEMATICAL.search(fragment):
+    if not words and _WORD.search(fragment) and not _MATHEMATICAL.search(fragment):
         number = gsm8k.read_statement(text, start, mode, stop)
         if number:
             value = None if number.value is None else _number(Fraction(number.value))
@@ -404,7 +489,7 @@ def _read_statement(
                 return Reading(None, end)
             answer = _answer(fragment[: remark.start()])
     if answer.tree is None and not answer.too_complex:
-        number = gsm8k.read_statement(text, start, mode, stop)
+        number = None if words else gsm8k.read_statement(text, start, mode, stop)
         if number and number.value is not None and not re.search(r"[\\^_√π]", _plain(fragment)):
             return Reading(_number(Fraction(number.value)), number.end)
         if stop is None and (not words or len(answer.text) > 60):
@@ -429,17 +514,45 @@ def _formula(text: str, start: int, window: str, found: re.Match[str]) -> Readin
         glue = "= " if joiner and "=" in joiner[0] else ", "
         here = _MATH.match(window, joiner.end()) if joiner else None
     answer = _answer("".join([formulas[0].removeprefix(", "), *formulas[1:]]))
-    if re.match(r"\s*(?:or\b|或|to\b|-)\s*\S*[0-9]", window[end:]):
-        return Reading(None, start + end)
-    if re.match(r"\s*(?:million|billion|thousand|万|亿)", window[end:]):
-        return Reading(None, start + end)
-    before = window[: found.start()]
-    if re.search(
-        r"\b(?:not|never|between|than|least|most)\b|n't\b|[是能]否|不[是等为]|并非|没有|无法|[大小]于|至[少多]",
-        before,
-    ):
+    rest = window[end : _sentence_end(window, end)]
+    asked = window[len(rest) + end : len(rest) + end + 1] in ("?", "？")
+    doubtful = _CHANGED.match(rest) or (not _REASON.match(rest) and _MORE.search(rest))
+    if asked or doubtful or _DENIED.search(window[: found.start()]):
         return Reading(None, start + end)
     return Reading(answer, start + end)
+
+
+def _sentence_end(text: str, start: int) -> int:
+    """Where the sentence ends; a formula's own punctuation does not end it."""
+    at = start
+    while m := _END.search(text, at):
+        formula = next(
+            (f for f in _MATH.finditer(text, start) if f.start() < m.start() < f.end()), None
+        )
+        if not formula:
+            return m.start()
+        at = formula.end()
+    return len(text)
+
+
+# Words that lead up to the result in a sentence with other words before it.
+_RESULT = re.compile(
+    r"(?:\b(?:is|are|be|was|equals?|to|gives?|get|gets|obtain|have|has)\b|[:：=为是得于共即有])[\s*:：]*(?:about|approximately|the|约)?[\s(*]*\Z",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(
+    r"\b(?:not|never|cannot|neither|between|than|least|most|except|instead|minus|unless|if)\b[^,，]*$|n't\b"
+    r"|[是能]否|不[是等为可]|并非|没有|无法|除了|也许|可能|[大小]于|至[少多]"
+)
+# Right behind a formula: the number or expression goes on, or is put in doubt.
+_CHANGED = re.compile(
+    r"\s*[+*/^=!<>≤≥]|[-A-Za-z0-9($\\]|\s*-\s*[\d$\\]|\s*(?:times|plus|minus|squared|cubed|over|to|of|dozen|hundred|thousand|million|billion)\b"
+    r"|\s*,?\s*(?:or|maybe|perhaps|possibly)\b|\s*[或到~万亿]|[^,，。;；\n]{0,4}(?:倍|左右|吗|舍|以[上下内]|之间)|\s*的"
+)
+_REASON = re.compile(r"[\s,(]*(?:because|since|as|by|from|using|after|which|so|因为|由于)\b")
+_MORE = re.compile(
+    r"[$\d\\]|\b(?:or|maybe|perhaps|not|wrong|incorrect|otherwise|if|when|unless)\b|[或错不]|也许"
+)
 
 
 def _number(value: Fraction) -> Answer:

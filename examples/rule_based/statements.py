@@ -27,8 +27,8 @@ from .numerals import normal
 __all__ = ["BOX", "MOST_STATEMENTS", "WINDOW", "Reader", "Reading", "final_value"]
 
 WINDOW = 300  # characters that are read of a statement, or around it
-BOX = 1000  # characters of a box or a tag that are read
-MOST_STATEMENTS = 16  # of each kind that are looked at, from the end
+BOX = 700  # characters of a box or a tag that are read
+MOST_STATEMENTS = 8  # of each kind that are looked at, from the end
 
 T = TypeVar("T")
 
@@ -172,6 +172,7 @@ _BOX_QUALIFIED = re.compile(
     r"""(?: [0-9] | (?<!-)-\$? | (?<![a-z]{2})(?<![-=])[<>]\s* | [≤≥≠±]\s* | \\[dt]?frac\s*\{ | \\(?:neq?|pm|[gl](?:e|eq|eqslant|t))\b\s*
       | (?:\b(?:not|never|cannot)|n['’]t)(?:\s+(?:be|equal|equal\s+to|exactly|simply))?[\s$(\\]*
       | [}0-9][\s$)\\,]*(?:\bor\b|或者?)[\s$(\\]*
+      | \^\{?\s* | /\s* | \}\{\s* | \$\s*-\s* | [\w)}]\s*[-+*]\s* | \\(?:sqrt(?:\[\w\])?|ln|log|sin|cos|tan|times|cdot)\s*[{(]?\s*
       | \b(?:more|less|fewer|greater|smaller|larger)\s+than[\s$(\\]*
       | (?:不是|并非|不等于|[大小]于|超过|不足|不到|[多少]于)[\s$(\\]*)$""",
     re.VERBOSE,
@@ -184,7 +185,8 @@ _PLAIN_NEXT = re.compile(
     r"\$?(?: (?!million|billion|thousand|hundred|or\b|is\b|isn)[a-z]{2,}|\.?\s*\Z)"
 )
 _BOX_CONTINUED = re.compile(
-    r"""\$?[ ]?[0-9万亿千百] | [.,][0-9] | \s*[\^/]\s*[0-9{] | \s*[+*×]\s*[0-9]
+    r"""\$?[ ]?[0-9万亿千百] | [.,][0-9] | \s*[\^/]\s*[0-9{] | \s*[-+*×/^]\s*(?:[0-9\\({]|[a-z]\b) | !\s?\$ | [a-z](?![a-z])
+      | \s*\\(?:sqrt|pi|d?frac|cdot|times|div|ln|log|sin|cos|tan)\b
       | [\s$)\\\]]*(?:(?:million|billion|thousand|hundred|or\s+\S{0,8}[0-9]|is\s+(?:wrong|incorrect|not)|isn['’]t)\b
           | 点[0-9] | 元[0-9] | .?[多余](?![出还加]) | .?半(?![价数]) | 以[上下内] | 或者?\S{0,3}[0-9] | (?:是|这)?(?:错|不对)
           | [^\n,.;:。!]{0,4}[吗?])""",

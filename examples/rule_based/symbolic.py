@@ -1,8 +1,8 @@
 """Are two expressions equal? Numerically in microseconds; symbolically in a process that can be killed.
 
-`differ` tells most different expressions apart by their values at a few points. What agrees there is
-put to math-verify by `equal`, in one helper process for each process that asks: a wall-clock deadline
-kills it, whatever SymPy is doing, and the next question starts another. So it holds on any thread, in
+`differ` tells most different expressions apart by their values at a few points. What agrees there
+goes to `equal`, in one helper process for each process that asks: a wall-clock deadline kills it,
+whatever SymPy is doing, and the next question starts another. So it holds on any thread, in
 asyncio, in a forked or spawned worker, without signal handlers.
 
 `guard` bounds what is asked, from the expression alone, so that the deadline is for accidents: a score
@@ -13,6 +13,7 @@ Needs math-verify (0.9), in `symbolic_worker`; this module itself only the stand
 
 import atexit
 import cmath
+import contextlib
 import json
 import math
 import os
@@ -35,7 +36,11 @@ START_SECONDS = 120.0
 
 # --- By value --------------------------------------------------------------------------------
 
-POINTS = 4
+POINTS = 4  # the first half with positive values only
+LARGEST = 1e30  # of any value on the way, and
+LARGEST_ARGUMENT = (
+    1e3  # of a function's argument: what is larger needs more digits than it is worth
+)
 _FUNCTIONS: dict[str, Callable[[complex], complex]] = {
     "sin": cmath.sin,
     "cos": cmath.cos,
@@ -57,41 +62,70 @@ _FUNCTIONS: dict[str, Callable[[complex], complex]] = {
 _CONSTANTS = {"pi": math.pi, "e": math.e, "i": 1j}
 
 
+class _NoValueError(ArithmeticError):
+    """It is undefined, or out of range."""
+
+
 def _value(node: Node, point: int) -> complex:
-    """The value where every symbol is a positive number that depends on its name and the point.
+    """The value where every symbol is a number that depends on its name and the point.
 
     Raises:
         ArithmeticError, ValueError: there is none, or it is out of range.
     """
     if isinstance(node, Fraction):
-        return complex(float(node))
-    if isinstance(node, str):
+        value = complex(float(node))
+    elif isinstance(node, str):
         seed = zlib.crc32(f"{point}{node}".encode())
-        return complex(_CONSTANTS.get(node, 0.5 + seed % 10007 / 5003))
-    if node.name == "+":
-        return sum(_value(arg, point) for arg in node.args)
-    if node.name == "*":
-        return math.prod(_value(arg, point) for arg in node.args)
-    if node.name == "^":
-        return complex(_value(node.args[0], point) ** _value(node.args[1], point))
-    if node.name == "root":
-        value, degree = _value(node.args[0], point), _value(node.args[1], point)
-        if value.imag == 0 and value.real < 0 and degree.real % 2 == 1:
-            return -((-value) ** (1 / degree))  # the real one
-        return complex(value ** (1 / degree))
-    return complex(_FUNCTIONS[node.name](_value(node.args[0], point)))
+        sign = -1 if point >= POINTS // 2 and seed % 2 else 1
+        value = complex(_CONSTANTS.get(node, sign * (0.5 + seed % 10007 / 5003)))
+    elif node.name == "+":
+        value = sum(_value(arg, point) for arg in node.args)
+    elif node.name == "*":
+        value = math.prod(_value(arg, point) for arg in node.args)
+    elif node.name == "^":
+        value = complex(_value(node.args[0], point) ** _value(node.args[1], point))
+    elif node.name == "root":
+        inside, degree = _value(node.args[0], point), _value(node.args[1], point)
+        if inside.imag == 0 and inside.real < 0 and degree.real % 2 == 1:
+            value = -((-inside) ** (1 / degree))  # the real one
+        else:
+            value = complex(inside ** (1 / degree))
+    else:
+        argument = _value(node.args[0], point)
+        if abs(argument) > LARGEST_ARGUMENT and node.name not in ("ln", "abs", "arctan"):
+            raise _NoValueError
+        value = complex(_FUNCTIONS[node.name](argument))
+    if not abs(value) < LARGEST:
+        raise _NoValueError
+    return value
+
+
+def _values(node: Node) -> dict[int, complex]:
+    values = {}
+    for point in range(POINTS):
+        with contextlib.suppress(ArithmeticError, ValueError):
+            values[point] = _value(node, point)
+    return values
 
 
 def differ(a: Node, b: Node) -> bool:
-    """True if the values differ at a point where both have one: then the expressions do."""
-    for point in range(POINTS):
-        try:
-            x, y = _value(a, point), _value(b, point)
-        except (ArithmeticError, ValueError):
-            continue
+    """True if the values differ at a point where both are defined: then the expressions do.
+
+    Raises:
+        TooComplex: there is no such point; with negative values, only real ones count.
+    """
+    ours, theirs = _values(a), _values(b)
+    met = False
+    for point in ours.keys() & theirs.keys():
+        x, y = ours[point], theirs[point]
         size = max(abs(x), abs(y))
-        if math.isfinite(size) and abs(x - y) > 1e-7 * size + 1e-12:
+        if point >= POINTS // 2 and max(abs(x.imag), abs(y.imag)) > 1e-9 * size:
+            continue
+        met = True
+        if abs(x - y) > 1e-7 * size and not min(abs(x), abs(y)) < 1e-11 * (1 + size) > size:
             return True
+    if not met:
+        raise TooComplex("no value of moderate size")
     return False
 
 
@@ -108,10 +142,11 @@ def ratio(a: Node, b: Node) -> Fraction | None:
 
 # --- By proof --------------------------------------------------------------------------------
 
-MOST_NODES = 80
-MOST_TERMS = 60  # after expansion
+MOST_NODES = 80  # of all that is compared
+MOST_TERMS = 24  # after expansion
 MOST_DEGREE = 24
 MOST_BITS = 256
+MOST_NESTED = 3
 
 
 def guard(*nodes: Node) -> None:
@@ -121,7 +156,7 @@ def guard(*nodes: Node) -> None:
         TooComplex: with what is too large.
     """
     size = sum(map(_size, nodes))
-    if size > MOST_NODES * len(nodes):
+    if size > MOST_NODES:
         raise TooComplex(f"{size} symbols and numbers")
     for node in nodes:
         _bounded(node, 0)
@@ -164,24 +199,25 @@ def _degree(node: Node) -> int:
     return max(parts)
 
 
-def _bounded(node: Node, transcendental: int) -> None:
+def _bounded(node: Node, nested: int) -> None:
     if isinstance(node, Fraction):
         if max(node.numerator.bit_length(), node.denominator.bit_length()) > MOST_BITS:
             raise TooComplex(f"a number of more than {MOST_BITS} bits beside symbols or roots")
     if not isinstance(node, Op):
         return
-    if (
-        node.name == "root"
-        or node.name in _FUNCTIONS
-        or (node.name == "^" and _whole(node.args[1]))
-    ):
-        transcendental += node.name != "^" or not isinstance(node.args[1], Fraction)
-        if node.name == "^" and isinstance(node.args[1], Op) and "^" in _towers(node.args[1]):
+    if node.name == "^":
+        exponent = node.args[1]
+        if _whole(exponent) > MOST_DEGREE:
+            raise TooComplex(f"an exponent above {MOST_DEGREE}")
+        if "^" in _towers(exponent):
             raise TooComplex("a tower of powers")
-        if transcendental > 3:
-            raise TooComplex("roots, functions and exponents nested more than three deep")
+        nested += not isinstance(exponent, Fraction)
+    elif node.name == "root" or node.name in _FUNCTIONS:
+        nested += 1
+    if nested > MOST_NESTED:
+        raise TooComplex(f"roots, functions and exponents nested more than {MOST_NESTED} deep")
     for arg in node.args:
-        _bounded(arg, transcendental)
+        _bounded(arg, nested)
 
 
 def _towers(node: Node) -> set[str]:
@@ -193,7 +229,7 @@ def _towers(node: Node) -> set[str]:
 
 
 def equal(pairs: Iterable[tuple[Node, Node]]) -> bool:
-    """Whether math-verify proves every pair (reference, answer) equal.
+    """Whether every pair (reference, answer) is equal: to a hundred digits, and by math-verify.
 
     Raises:
         Abstained: `timed_out`, or `worker_died`; nothing was measured.
