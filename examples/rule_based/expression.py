@@ -431,9 +431,9 @@ class _Reader:
             return _without(
                 list(rest.args) if isinstance(rest, Op) and rest.name == "set" else [rest]
             )
-        if self.peek().text in (":", "to") and len(parts) == 1:
+        if self.peek().text.strip() in (":", "to") and len(parts) == 1:
             return self.ratio(parts[0])
-        if self.peek().text in ("cap", "setminus", "mod", "pmod", "bmod", "mid"):
+        if self.peek().text in ("cap", "setminus", "mod", "pmod", "bmod"):
             raise Unreadable(f"{self.peek().text} is not in the grammar")
         return parts[0] if len(parts) == 1 else Op("union", tuple(parts))
 

@@ -97,7 +97,7 @@ _UNIT_WORDS = frozenset(
     " am pm usd rmb cny eur gbp yuan gb mb tb w kw kwh pcs ct cts st nd rd th".split()
 )
 # Words behind a number that make it another number.
-_VARIABLES = frozenset("x y z n k t dozen dozens pi".split())
+_VARIABLES = frozenset("b d e i j k n o p q r t u v w x y z ab xy dozen dozens pi".split())
 # Words between "or" and the second number of a list.
 _HEDGES = frozenset("maybe perhaps possibly even rather 是 能 以".split())
 # Words that may stand between "the answer is" and its number.
@@ -121,7 +121,7 @@ _TOKEN = re.compile(
     # The clause ends.
   | (?P<end>\.(?=[\s*"')\]}}$]|$) | [。?;\n吗] | !(?!\s*(?:\$|\\[)\]])) | <\|)
     # Words that look like numerals.
-  | (?P<lexical>一[共起样定般些下直旦旁边致目] | 五一 | 一个(?=[\u4e00-\u9fff]) | 第(?:{CHINESE_DIGIT}|[0-9])+ | 万一 | 十分
+  | (?P<lexical>\bi\.e\. | 一[共起样定般些下直旦旁边致目] | 五一 | 一个(?=[\u4e00-\u9fff]) | 第(?:{CHINESE_DIGIT}|[0-9])+ | 万一 | 十分
       | [唯统同每任某]一 | 进一步 | [三四五六八]角形 | [0-9个一两三四五]+位数
       | (?:{CHINESE_DIGIT}{{1,3}}|[0-9]{{1,2}})(?:月份?|年级)(?=[^0-9\n]{{0,14}}[0-9]) | 打[0-9](?:\.[0-9])?折(?=[^0-9\n]{{0,14}}[0-9]))
     # What follows is denied; or is put in place of what was denied.
@@ -136,7 +136,7 @@ _TOKEN = re.compile(
       | 数(?=[十百千万]))
   | (?P<beyond>\b(?:or|and)\s(?:more|less|fewer|so|above|below|under|over|higher|lower|greater|up)\b
       | \band\s(?:an?|one|two|three|five|ten|twenty|thirty|forty|fifty)\s(?:half|third|quarters?|fourths?|fifths?|cents?|minutes?|inch(?:es)?)\b
-      | \bout\sof\s(?=[0-9]) | \bin\s(?:hexadecimal|hex|octal|binary)\b | \b(?:plus|base|odd|ish|unless|times\s(?:the|as|more))\b | 打(?!折) | 以[上下内外] | 之[间内] | 开外 | 上下
+      | \bout\sof\s(?=[0-9]) | \bin\s(?:hexadecimal|hex|octal|binary)\b | \b(?:plus|base|odd|ish|unless|maybe|perhaps|wrong|incorrect|thirds|halves|quarters|fourths|fifths|sixths|eighths|tenths|hundredths|lakh|crore|quadrillion|times\s(?:the|as|more))\b | 打(?!折) | 以[上下内外] | 之[间内] | 开外 | 上下
       | (?:[二八十六]+|[0-9]+)?进制 | [多余来](?=[个岁元人天块名斤只本页]) | [多余几] | .?半 | 的(?:整数)?(?:倍|因|约|平方|立方))
     # Another number may follow.
   | (?P<either>\b(?:and/or|or|versus|vs|otherwise)\b | 或者? | 还是 | 要么 | 也[可许])
@@ -331,6 +331,10 @@ def read_statement(
             sides[-1].append(token)
     if len(sides) == 1:
         return _side(sides[0], mode)
+    if any(token.kind == "negation" for token in sides[0]) and not any(
+        token.kind in ("number", "instead") for token in sides[0]
+    ):
+        return Reading[Number](None, start + len(window))  # no solution, since x = 3 ...
     readings = [_side(side, "sentence") for side in sides]
     stated = [r for r in readings if r]
     values = {r.value for r in stated} - {None}

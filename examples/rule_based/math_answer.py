@@ -192,6 +192,10 @@ def _pairs(gold: Node, answer: Node) -> Pairs | None:
         return None
     if kind == "base":
         return None
+    if kind == "list" and _names(gold) and not _names(answer):  # x = 1, y = 2 is not 2, 1
+        answer = Op(
+            "list", tuple(Op("=", pair) for pair in zip(_names(gold), answer.args, strict=True))
+        )
     if kind in ("list", "set", "union"):
         return _unordered(gold.args, answer.args)
     if kind == "tuple" and gold.args[0] != answer.args[0]:
@@ -215,14 +219,17 @@ def _unwrapped(node: Node, other: Node, liberal: bool = False) -> Node:
     kind = other.name if isinstance(other, Op) else ""
     if node.name in ("list", "set") and len(node.args) == 1:
         return _unwrapped(node.args[0], other, liberal)
-    if node.name == "list" and kind in ("tuple", "matrix"):  # x = 1, y = 2
-        named = [part for part in node.args if isinstance(part, Op) and part.name == "="]
-        names = [str(part.args[0]) for part in named if isinstance(part.args[0], str)]
-        if len(names) == len(node.args) == len(set(names)):
-            return Op(
-                "tuple",
-                ("()", *(part.args[1] for _, part in sorted(zip(names, named, strict=True)))),
-            )
+    if node.name == "list" and kind in ("tuple", "matrix") and (names := _names(node)):
+        values = {
+            name: part.args[1]
+            for name, part in zip(names, node.args, strict=True)
+            if isinstance(part, Op)
+        }
+        return _unwrapped(Op("tuple", ("()", *(values[name] for name in sorted(names)))), other)
+    if node.name == "matrix" and kind == "tuple":  # a column is a vector
+        rows = [row.args for row in node.args if isinstance(row, Op)]
+        if all(len(row) == 1 for row in rows):
+            return Op("tuple", ("()", *(row[0] for row in rows)))
     if node.name == "ratio" and kind != "ratio" and len(node.args) == 2:
         return divide(node.args[0], node.args[1])
     if node.name == "in" and kind != "in":
@@ -233,6 +240,13 @@ def _unwrapped(node: Node, other: Node, liberal: bool = False) -> Node:
         if not _symbols(node.args[0]) and _is_name(node.args[1]):
             return node.args[0]
     return node
+
+
+def _names(node: Op) -> list[str]:
+    """The different names in x = 1, y = 2; none if it is no such list."""
+    parts = [part for part in node.args if isinstance(part, Op) and part.name == "="]
+    names = [part.args[0] for part in parts if isinstance(part.args[0], str)]
+    return names if len(names) == len(node.args) == len(set(names)) else []
 
 
 def _is_name(node: Node, liberal: bool = False) -> bool:
@@ -322,7 +336,8 @@ def _is_word(text: str) -> bool:
 
 
 def _words(text: str) -> str:
-    text = re.sub(r"[\W_]+", " ", text).strip().casefold()
+    text = re.sub(r"\b([ap])\.m\b", r"\1m", text.casefold())
+    text = re.sub(r"[\W_]+", " ", text).strip()
     return re.sub(r"^(?:an?|the) ", "", text)
 
 
@@ -403,6 +418,9 @@ def read_reference(reference: str) -> Answer | None:
     if "boxed" in reference or "####" in reference:
         return find_answer(reference, words=True)
     answer = _answer(reference)
+    if re.fullmatch(r"-?[0-9][0-9,.]*\s+[A-Za-z ]+", answer.text) and answer.tree is None:
+        number = gsm8k.read_number(answer.text)  # 20 apples
+        answer = answer if number is None else _number(Fraction(number))
     return None if answer.text.casefold() in PLACEHOLDERS else answer
 
 
@@ -515,6 +533,8 @@ def _formula(text: str, start: int, window: str, found: re.Match[str]) -> Readin
         here = _MATH.match(window, joiner.end()) if joiner else None
     answer = _answer("".join([formulas[0].removeprefix(", "), *formulas[1:]]))
     rest = window[end : _sentence_end(window, end)]
+    if ".." in window[end : end + 8]:
+        return Reading(None, start + end)
     asked = window[len(rest) + end : len(rest) + end + 1] in ("?", "？")
     doubtful = _CHANGED.match(rest) or (not _REASON.match(rest) and _MORE.search(rest))
     if asked or doubtful or _DENIED.search(window[: found.start()]):
