@@ -20,6 +20,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterable
 from fractions import Fraction
@@ -278,13 +279,8 @@ class _Helper:
         """Return the reply; "" if the process died. A process that is late is killed."""
         assert process.stdin
         assert process.stdout
-        late = threading.Event()
-
-        def kill() -> None:
-            late.set()
-            process.kill()
-
-        timer = threading.Timer(seconds, kill)
+        start = time.monotonic()
+        timer = threading.Timer(seconds, process.kill)
         timer.start()
         try:
             if question:
@@ -295,10 +291,11 @@ class _Helper:
             reply = ""
         finally:
             timer.cancel()
-        if late.is_set() or not reply:
+        late = time.monotonic() - start >= seconds
+        if late or not reply:
             self.stop()
-            if late.is_set() and not reply:
-                raise Abstained(Outcome(None, Reason.TIMED_OUT, f"no verdict in {seconds:g} s"))
+        if late:  # a reply that crossed with the kill does not count either
+            raise Abstained(Outcome(None, Reason.TIMED_OUT, f"no verdict in {seconds:g} s"))
         return reply
 
     def stop(self) -> None:
