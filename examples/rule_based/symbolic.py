@@ -143,15 +143,15 @@ def ratio(a: Node, b: Node) -> Fraction | None:
 
 # --- By proof --------------------------------------------------------------------------------
 
-MOST_NODES = 80  # of all that is compared
-MOST_TERMS = 24  # after expansion
-MOST_DEGREE = 24
+MOST_NODES = 160  # of all that is compared
+MOST_EXPONENT = 24
+MOST_TERMS = 16  # of a polynomial or fraction, after expansion
+MOST_DEGREE = 16  # of one
 MOST_BITS = 256
-MOST_NESTED = 3
 
 
 def guard(*nodes: Node) -> None:
-    """Refuse what could keep SymPy busy; a pure function of the expressions.
+    """Refuse what could keep the helper busy; a pure function of the expressions.
 
     Raises:
         TooComplex: with what is too large.
@@ -160,11 +160,20 @@ def guard(*nodes: Node) -> None:
     if size > MOST_NODES:
         raise TooComplex(f"{size} symbols and numbers")
     for node in nodes:
-        _bounded(node, 0)
+        _bounded(node)
+        if not _rational(node):
+            continue  # its values are compared, and nothing is expanded
         if (terms := _terms(node)) > MOST_TERMS:
             raise TooComplex(f"{terms} terms when multiplied out")
         if (degree := _degree(node)) > MOST_DEGREE:
             raise TooComplex(f"degree {degree}")
+
+
+def _rational(node: Node) -> bool:
+    if not isinstance(node, Op):
+        return node not in _CONSTANTS
+    whole = node.name != "^" or isinstance(node.args[1], Fraction)
+    return node.name in ("+", "*", "^") and whole and all(map(_rational, node.args))
 
 
 def _size(node: Node) -> int:
@@ -200,25 +209,19 @@ def _degree(node: Node) -> int:
     return max(parts)
 
 
-def _bounded(node: Node, nested: int) -> None:
+def _bounded(node: Node) -> None:
     if isinstance(node, Fraction):
         if max(node.numerator.bit_length(), node.denominator.bit_length()) > MOST_BITS:
             raise TooComplex(f"a number of more than {MOST_BITS} bits beside symbols or roots")
     if not isinstance(node, Op):
         return
     if node.name == "^":
-        exponent = node.args[1]
-        if _whole(exponent) > MOST_DEGREE:
-            raise TooComplex(f"an exponent above {MOST_DEGREE}")
-        if "^" in _towers(exponent):
+        if _whole(node.args[1]) > MOST_EXPONENT:
+            raise TooComplex(f"an exponent above {MOST_EXPONENT}")
+        if "^" in _towers(node.args[1]):
             raise TooComplex("a tower of powers")
-        nested += not isinstance(exponent, Fraction)
-    elif node.name == "root" or node.name in _FUNCTIONS:
-        nested += 1
-    if nested > MOST_NESTED:
-        raise TooComplex(f"roots, functions and exponents nested more than {MOST_NESTED} deep")
     for arg in node.args:
-        _bounded(arg, nested)
+        _bounded(arg)
 
 
 def _towers(node: Node) -> set[str]:
