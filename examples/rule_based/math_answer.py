@@ -12,8 +12,9 @@ and short texts, in LaTeX or in plain text; references in LaTeX, with dollar sig
 
 1. `statements` finds what the response finally states; `expression` reads it into a tree.
 2. Cheap answers first: equal text, equal trees, exact numbers, different values at a few points.
-3. What is left, mostly right answers in another form, passes `symbolic.guard`, and math-verify compares
-   it symbolically in a process that can be killed.
+3. What is left, mostly right answers in another form, passes `symbolic.guard` and is compared in a
+   process that can be killed: polynomials and fractions by math-verify, roots and functions to a
+   hundred digits.
 
 The whole answer is compared, structure first: a list, a tuple, an interval or an equation never equals one
 of its elements. Units, degrees, currency and percent signs are ignored on both sides, so 25\% equals 25 and

@@ -248,7 +248,7 @@ def test_cancelling_the_awaiting_task_cancels_the_work() -> None:
         (lambda *_: 1.0, "lambda.* cannot be sent"),
         (functools.partial(lambda *_: 1.0), "lambda.* cannot be sent"),
     ],
-    ids=repr,
+    ids=["str", "None", "async", "partial", "object", "partial object", "lambda", "partial lambda"],
 )
 def test_a_function_that_no_worker_can_run_is_refused(function: Any, text: str) -> None:
     with pytest.raises(TypeError, match=text):
