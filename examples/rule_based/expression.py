@@ -310,6 +310,10 @@ def divide(top: Node, low: Node) -> Node:
     return multiply(top, power(low, Fraction(-1)))
 
 
+def _is_tuple(node: Node) -> bool:
+    return isinstance(node, Op) and node.name == "tuple" and node.args[0] == "()"
+
+
 def _is_whole(node: Node) -> bool:
     return isinstance(node, Fraction) and node.denominator == 1
 
@@ -484,7 +488,12 @@ class _Reader:
                 else:
                     factors.append(divide(ONE, self.signed()))
             elif not self.starts_factor():
+                name, point = factors[0], factors[-1]
+                if len(factors) == 2 and str(name).isupper() and _is_tuple(point):
+                    return point  # P(1, 2)
                 return multiply(*factors)
+            elif ahead.kind == "number" and previous.text in (")", "}"):
+                factors.append(self.factor())
             elif ahead.kind == "number":
                 if not (alone and previous.kind == "number" and self.is_fraction()):
                     raise Unreadable("two numbers side by side")
@@ -1062,8 +1071,8 @@ def _related(sides: list[Node], signs: list[str]) -> Node:
         numbers = {side for side in sides if isinstance(side, Fraction)}
         if len(numbers) > 1:
             raise Unreadable("an equation that does not hold")
-        if all(isinstance(side, Fraction) for side in sides):
-            return sides[0]
+        if not any(map(_symbols, sides)):
+            return sides[-1]
         return Op("=", (sides[0], sides[-1]))
     if signs == ["!="]:
         if isinstance(sides[0], str) and isinstance(sides[1], Fraction):

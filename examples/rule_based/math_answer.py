@@ -313,7 +313,7 @@ def _symbols(node: Node) -> set[str]:
 
 
 _LETTER = re.compile(r"\(?([A-J])\)?")
-_LETTERS = re.compile(r"\(?[A-J]\)?(?:(?:\s*,\s*|\s+(?:and|和)\s+|\s*和\s*)\(?[A-J]\)?)*")
+_LETTERS = re.compile(r"\(?[A-J]\)?(?:(?:\s*[,、]\s*|\s+(?:and|和)\s+|\s*和\s*)\(?[A-J]\)?)*")
 _REMARKED = re.compile(
     r"(?:option |choice |选项)?(\([A-J]\)|[A-J](?=[.):]|\s))[.):]?\s*(?P<rest>.*)", re.IGNORECASE
 )
@@ -358,11 +358,11 @@ _JOINER = re.compile(
     r"\s*(?:,?\s*(?:and|or)\b|[,;、]\s*(?:and\b|or\b)?|[和或及与]|=)\s*(?=\$|\\[(\[])"
 )
 _LEAD = re.compile(
-    r"""(?:[\s:*_>,] | \b(?:is|are|be|to|equal|equals|the|a|therefore|thus|hence|then|so|simply|just|exactly|now|option|choice|given\s+by)\b
-      | [是为即等于选项约:,])*""",
+    r"""(?:[\s:*_>,] | \b(?:is|are|be|to|equal|equals|the|(?-i:an?(?=\s))|therefore|thus|hence|then|so|simply|just|exactly|now|option|choice|given\s+by)\b
+      | 是|为|即|等于|选项|约|[:,])*""",
     re.VERBOSE | re.IGNORECASE,
 )
-_END = re.compile(r"\.(?=[\s*\"')$]|$)|[。!?;\n]|<\|")
+_END = re.compile(r"\.(?=[\s*\"')$]|$)|[。．!?;\n]|<\|")
 _REMARK = re.compile(
     r",?\s+(?:because|since|where|when|which|as\s|so\s|for\s|by\s|if\s|after|with|\(|,)|,(?=[^\d])"
 )
@@ -397,20 +397,8 @@ def _agree(a: Answer, b: Answer) -> bool:
 
 # What stands in data sets where there is no answer.
 PLACEHOLDERS = frozenset(
-    [
-        "",
-        "n/a",
-        "na",
-        "nan",
-        "null",
-        "unknown",
-        "not available",
-        "略",
-        "见解析",
-        "暂无答案",
-        "无法确定",
-    ]
-)
+    ["", "n/a", "na", "nan", "null", "unknown", "not available", "略", "见解析", "暂无答案", "无法确定"]
+)  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
@@ -430,7 +418,7 @@ def _plain(fragment: str) -> str:
     text = fragment.strip(' \t\n*_`"“”')
     text = _WRAPPERS.sub(r" \1 ", _WRAPPERS.sub(r" \1 ", text)) if "\\" in text else text
     text = _SPACES.sub(lambda m: " " if _between(m) else "", _DECORATION.sub(" ", text)).strip()
-    return text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").rstrip(".,;。")
+    return text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").rstrip(".,;。．")
 
 
 def _between(m: re.Match[str]) -> bool:
@@ -439,7 +427,7 @@ def _between(m: re.Match[str]) -> bool:
 
 
 _CONDITION = re.compile(
-    r"[,，(\s]*(?:\\text\{[^{}]*\}\s*)?\(?[a-z]\s*(?:\\in|∈)\s*(?:\\math(?:bb|bf)\s*\{?[NZR]\}?|[ℤℕℝZNR])\)?\s*$"
+    r"(?:\\[ ,;]|[,，(\s])*(?:\\text\{[^{}]*\}\s*)?\(?[a-z]\s*(?:\\in|∈)\s*(?:\\math(?:bb|bf)\s*\{?[NZR]\}?|[ℤℕℝZNR])\)?\s*$"
 )
 _SYNONYMS = {
     "all real numbers": r"\mathbb{R}", "all reals": r"\mathbb{R}", "全体实数": r"\mathbb{R}", "一切实数": r"\mathbb{R}",
@@ -451,7 +439,7 @@ def _answer(fragment: str) -> Answer:
     text = _plain(fragment)
     if m := re.fullmatch(r"\(?([A-Za-z])\)?", text):
         return Answer(m[1], m[1])
-    source = _SYNONYMS.get(text.casefold(), fragment.strip(" \n*`").rstrip(".,;。"))
+    source = _SYNONYMS.get(text.casefold(), fragment.strip(" \n*`").rstrip(".,;。．"))
     if condition := _CONDITION.search(source[-60:]):  # k\pi, k \in \mathbb{Z}
         source = source[: len(source) - len(source[-60:]) + condition.start()] or source
     try:
