@@ -5,12 +5,8 @@ r"""Read a mathematical answer, LaTeX or plain text, into a small tree; exactly,
     >>> read(r"3 \sqrt{2}")
     Op(name='*', args=(Fraction(3, 1), Op(name='root', args=(Fraction(2, 1), Fraction(2, 1)))))
 
-A tree is a `Fraction` (all that can be computed exactly is), a `str` (a symbol such as "x", "pi",
-"theta_1"), or an `Op`. Operations: `+ * ^ root` (of x, the nth), the functions of `FUNCTIONS`,
-`base` (a numeral and its base), `tuple` (its brackets, then its elements; intervals are tuples),
-`list` (what commas, "and", "or" separate, and sets: the order is free), `union`, `matrix` of
-`row`s, `in` (a symbol and its set; `1 < x` too), and the relations `= != < <=`. Nothing is evaluated as code: the reader knows a fixed
-grammar and builds the tree from its tokens.
+Nothing is evaluated as code: the reader knows a fixed grammar and builds the tree (see `trees`) from
+its tokens.
 
 Conventions: units, currency, degree and percent signs are dropped, so 25\% is 25 and 90^\circ is 90.
 A whole number before a fraction is a mixed number. `2.5` is exactly 5/2. `e` and `i` are constants.
@@ -22,45 +18,44 @@ integrals and limits always.
 Standard library only.
 """
 
-import math
 import re
 from fractions import Fraction
-from itertools import pairwise
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 from .numerals import NORMAL, VULGAR, decimal
+from .trees import (
+    FUNCTIONS,
+    REALS,
+    Node,
+    Op,
+    TooComplex,
+    Unreadable,
+    add,
+    binomial,
+    divide,
+    factorial,
+    is_tuple,
+    is_whole,
+    listed,
+    multiply,
+    negative,
+    power,
+    related,
+    require_scalars,
+    root,
+    sized,
+    unique,
+    united,
+    without,
+)  # fmt: skip
 
-__all__ = ["CONTAINERS", "FUNCTIONS", "Node", "Op", "TooComplex", "Unreadable", "read"]
+__all__ = ["read"]
 
 MOST_CHARACTERS = 600
 MOST_TOKENS = 250
 DEEPEST = 16
-MOST_BITS = 4096  # of the numerator or the denominator of a number
 
 
-class Unreadable(ValueError):
-    """The text is no expression of this grammar."""
-
-
-class TooComplex(ValueError):
-    """The text is one, but too large to work with."""
-
-
-class Op(NamedTuple):
-    """An operation and its arguments."""
-
-    name: str
-    args: tuple["Node", ...]
-
-
-Node = Union[Fraction, str, Op]  # noqa: UP007 - a recursive alias
-ONE, TWO = Fraction(1), Fraction(2)
-CONTAINERS = frozenset("tuple list set union matrix row base ratio in = != < <=".split())
-REALS = Op("tuple", ("()", Op("*", ("infty", Fraction(-1))), "infty"))
-
-FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh ln abs floor ceil".split()
-)
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
 _GREEK = frozenset(
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho"
@@ -151,7 +146,7 @@ def read(text: str) -> Node:
     tree = reader.answer()
     if reader.saw_plus_minus:  # 1 \pm \sqrt{2} is two answers
         other = _Reader(_tokens(text), plus=False).answer()
-        tree = _listed(_unique([tree, other]))
+        tree = listed(unique([tree, other]))
     return tree
 
 
@@ -191,155 +186,6 @@ def _tokens(text: str) -> list[_Token]:
         if len(tokens) > MOST_TOKENS:
             raise TooComplex(f"more than {MOST_TOKENS} symbols")
     return tokens
-
-
-# --- Exact arithmetic ------------------------------------------------------------------------
-
-
-def _sized(value: Fraction) -> Fraction:
-    if max(value.numerator.bit_length(), value.denominator.bit_length()) > MOST_BITS:
-        raise TooComplex("a number of more than a thousand digits")
-    return value
-
-
-def _scalar(*nodes: Node) -> None:
-    for node in nodes:
-        if isinstance(node, Op) and node.name in CONTAINERS:
-            raise Unreadable(f"arithmetic with a {node.name}")
-
-
-def add(*terms: Node) -> Node:
-    """The sum, with its numbers added up and its terms in a fixed order."""
-    if len(terms) > 1:
-        _scalar(*terms)
-    total, rest = Fraction(0), list[Node]()
-    for term in terms:
-        for part in term.args if isinstance(term, Op) and term.name == "+" else (term,):
-            if isinstance(part, Fraction):
-                total = _sized(total + part)
-            else:
-                rest.append(part)
-    if total or not rest:
-        rest.append(total)
-    return rest[0] if len(rest) == 1 else Op("+", tuple(sorted(rest, key=repr)))
-
-
-def multiply(*factors: Node) -> Node:
-    """The product, with its numbers multiplied and its factors in a fixed order."""
-    matrices = [f for f in factors if isinstance(f, Op) and f.name == "matrix"]
-    if len(matrices) == 1 and len(factors) > 1:
-        scalar = multiply(*(factor for factor in factors if factor is not matrices[0]))
-        return _scaled(scalar, matrices[0])
-    if len(factors) > 1:
-        _scalar(*factors)
-    total, rest = ONE, list[Node]()
-    for factor in factors:
-        for part in factor.args if isinstance(factor, Op) and factor.name == "*" else (factor,):
-            if isinstance(part, Fraction):
-                total = _sized(total * part)
-            else:
-                rest.append(part)
-    if total == 0:
-        return total
-    if total != 1 or not rest:
-        rest.append(total)
-    return rest[0] if len(rest) == 1 else Op("*", tuple(sorted(rest, key=repr)))
-
-
-def _scaled(scalar: Node, matrix: Op) -> Node:
-    rows = [row.args if isinstance(row, Op) else () for row in matrix.args]
-    return Op("matrix", tuple(Op("row", tuple(multiply(scalar, x) for x in row)) for row in rows))
-
-
-def negative(node: Node) -> Node:
-    """Minus the node."""
-    return multiply(Fraction(-1), node)
-
-
-def power(base: Node, exponent: Node) -> Node:
-    """The power, computed if it is a number of bounded size."""
-    _scalar(base, exponent)
-    if exponent == ONE:
-        return base
-    if isinstance(exponent, Fraction) and exponent.denominator > 1:
-        if exponent.denominator > 100:
-            raise TooComplex("an exponent with a large denominator")
-        inner = power(base, Fraction(exponent.numerator))
-        return root(inner, Fraction(exponent.denominator))
-    if isinstance(base, Fraction) and isinstance(exponent, Fraction):
-        if base in (0, 1, -1):
-            if exponent < 0 and not base:
-                raise Unreadable("division by zero")
-            return base ** (abs(exponent.numerator) % 2 or 2) if exponent else ONE
-        bits = max(base.numerator.bit_length(), base.denominator.bit_length())
-        if bits * abs(exponent) > MOST_BITS:
-            raise TooComplex("a power of more than a thousand digits")
-        return base**exponent.numerator
-    return Op("^", (base, exponent))
-
-
-def root(node: Node, degree: Node) -> Node:
-    """The root, computed if it is rational."""
-    _scalar(node, degree)
-    if isinstance(degree, Fraction) and (degree.denominator > 1 or not 2 <= degree <= 100):
-        raise TooComplex("a root of unusual degree")
-    if isinstance(node, Fraction) and isinstance(degree, Fraction):
-        n = degree.numerator
-        if node >= 0 or n % 2:
-            top, low = _whole_root(abs(node.numerator), n), _whole_root(node.denominator, n)
-            if top is not None and low is not None:
-                return Fraction(top if node >= 0 else -top, low)
-    return Op("root", (node, degree))
-
-
-def _whole_root(value: int, degree: int) -> int | None:
-    if degree == 2:
-        guess = math.isqrt(value)
-        return guess if guess * guess == value else None
-    low, high = 0, 1 << (value.bit_length() // degree + 1)
-    while low < high:  # the largest whose power does not exceed the value
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if middle**degree <= value else (low, middle - 1)
-    return low if low**degree == value else None
-
-
-def divide(top: Node, low: Node) -> Node:
-    """The quotient."""
-    if low == 0:
-        raise Unreadable("division by zero")
-    return multiply(top, power(low, Fraction(-1)))
-
-
-def _is_tuple(node: Node) -> bool:
-    return isinstance(node, Op) and node.name == "tuple" and node.args[0] == "()"
-
-
-def _is_whole(node: Node) -> bool:
-    return isinstance(node, Fraction) and node.denominator == 1
-
-
-def _factorial(node: Node) -> Node:
-    if isinstance(node, Fraction) and node.denominator == 1 and 0 <= node <= 100:
-        return Fraction(math.factorial(node.numerator))
-    raise TooComplex("a factorial")
-
-
-def _binomial(n: Node, k: Node) -> Node:
-    if isinstance(n, Fraction) and isinstance(k, Fraction) and n.denominator == k.denominator == 1:
-        if 0 <= k <= n <= 1000:
-            return _sized(Fraction(math.comb(n.numerator, k.numerator)))
-    elif isinstance(k, Fraction) and k in (1, 2, 3):
-        factors = [add(n, Fraction(-i)) for i in range(k.numerator)]
-        return multiply(*factors, Fraction(1, math.factorial(k.numerator)))
-    raise TooComplex("a binomial")
-
-
-def _listed(parts: list[Node]) -> Node:
-    """What commas separate; the elements of a list among them, from \\pm, are its own."""
-    flat: list[Node] = []
-    for part in parts:
-        flat += part.args if isinstance(part, Op) and part.name == "list" else (part,)
-    return flat[0] if len(flat) == 1 else Op("list", tuple(flat))
 
 
 # --- Grammar ---------------------------------------------------------------------------------
@@ -389,7 +235,7 @@ class _Reader:
             parts.append(self.relation())
         if self.peek().kind != "end of text":
             raise Unreadable(f"{self.peek().text!r} is out of place")
-        return _united(parts, joined) if len(parts) > 1 else parts[0]
+        return united(parts, joined) if len(parts) > 1 else parts[0]
 
     def separator(self) -> set[str]:
         """Accept commas, "and", "or"; return which."""
@@ -424,7 +270,7 @@ class _Reader:
                 continue
             signs.append(sign)
             sides.append(self.union())
-        return _related(sides, signs)
+        return related(sides, signs)
 
     def union(self) -> Node:
         parts = [self.sum()]
@@ -432,7 +278,7 @@ class _Reader:
             parts.append(self.sum())
         if self.accept("setminus", "backslash") and parts == [REALS]:
             rest = self.sum()
-            return _without(
+            return without(
                 list(rest.args) if isinstance(rest, Op) and rest.name == "set" else [rest]
             )
         if self.peek().text.strip() in (":", "to") and len(parts) == 1:
@@ -454,7 +300,7 @@ class _Reader:
 
     def sum(self) -> Node:
         terms: list[Node] = []
-        sign = ONE
+        sign = Fraction(1)
         while True:
             if self.accept("-"):
                 if self.peek().text == "-":
@@ -469,7 +315,7 @@ class _Reader:
             else:
                 term = self.product()
                 terms.append(term if sign == 1 else negative(term))
-                sign = ONE
+                sign = Fraction(1)
                 self.units()
                 if self.peek().text not in ("+", "-", "pm", "mp"):
                     return add(*terms) if len(terms) > 1 else terms[0]
@@ -486,10 +332,10 @@ class _Reader:
                 if self.unit(self.peek()):
                     self.next()
                 else:
-                    factors.append(divide(ONE, self.signed()))
+                    factors.append(divide(Fraction(1), self.signed()))
             elif not self.starts_factor():
                 name, point = factors[0], factors[-1]
-                if len(factors) == 2 and str(name).isupper() and _is_tuple(point):
+                if len(factors) == 2 and str(name).isupper() and is_tuple(point):
                     return point  # P(1, 2)
                 return multiply(*factors)
             elif ahead.kind == "number" and previous.text in (")", "}"):
@@ -502,7 +348,7 @@ class _Reader:
                 ahead.text == "frac"
                 and alone
                 and previous.kind == "number"
-                and _is_whole(factors[0])
+                and is_whole(factors[0])
             ):
                 fraction = self.factor()
                 proper = isinstance(fraction, Fraction) and 0 < fraction < 1
@@ -562,7 +408,7 @@ class _Reader:
         node = self.atom()
         while True:
             if self.accept("!"):
-                node = _factorial(node)
+                node = factorial(node)
             elif self.accept("%"):
                 pass
             elif self.accept("degree"):
@@ -658,14 +504,14 @@ class _Reader:
         while self.accept(","):
             parts.append(self.relation())
         self.expect("}")
-        return parts[0] if len(parts) == 1 else Op("set", tuple(_unique(parts)))
+        return parts[0] if len(parts) == 1 else Op("set", tuple(unique(parts)))
 
     def number(self, text: str) -> Fraction:
         digits, _, exponent = text.lower().partition("e")
         value = decimal(re.sub(r"\\[,!;:]\s?|\{,\}|[\s,\u2009\u202f]", "", digits))
         if value is None:
             raise Unreadable(f"{text!r} is no number")
-        return _sized(Fraction(value) * self.ten(int(exponent or 0)))
+        return sized(Fraction(value) * self.ten(int(exponent or 0)))
 
     @staticmethod
     def ten(exponent: int) -> Fraction:
@@ -712,7 +558,7 @@ class _Reader:
             node = self.sum()
             self.bars -= 1
             self.expect("|")
-            _scalar(node)
+            require_scalars(node)
             return Op("abs", (node,))
         if token.kind == "char" and token.text in VULGAR:
             return VULGAR[token.text]
@@ -743,7 +589,7 @@ class _Reader:
         scale = _SCALES.get(ahead.text.strip().lower()) if ahead.kind in ("word", "text") else None
         if scale:
             self.next()
-            return _sized(value * Fraction(10) ** scale)
+            return sized(value * Fraction(10) ** scale)
         return value
 
     def bad(self, token: _Token) -> Fraction:
@@ -802,12 +648,12 @@ class _Reader:
         if name == "frac":
             return divide(self.argument(), self.argument())
         if name in ("sqrt", "cbrt"):
-            degree: Node = TWO if name == "sqrt" else Fraction(3)
+            degree: Node = Fraction(2) if name == "sqrt" else Fraction(3)
             if self.accept("["):
                 degree = self.closed("]", "{")
             return root(self.argument(), degree)
         if name in ("binom", "dbinom", "tbinom"):
-            return _binomial(self.argument(), self.argument())
+            return binomial(self.argument(), self.argument())
         if name in FUNCTIONS or name in ("log", "lg", "exp"):
             return self.function(name)
         if name in ("lfloor", "lceil"):
@@ -819,7 +665,7 @@ class _Reader:
             self.bars -= 1
             if not self.accept("rvert", "vert"):
                 raise Unreadable("a bar is missing")
-            _scalar(node)
+            require_scalars(node)
             return Op("abs", (node,))
         if name == "langle":
             return self.bracket("langle")
@@ -839,7 +685,7 @@ class _Reader:
 
     def function(self, name: str) -> Node:
         base: Node | None = None
-        exponent: Node = ONE
+        exponent: Node = Fraction(1)
         while True:
             if self.accept("_"):
                 base = self.argument()
@@ -848,7 +694,7 @@ class _Reader:
             else:
                 break
         if exponent == -1 and name in _INVERSE:
-            name, exponent = _INVERSE[name], ONE
+            name, exponent = _INVERSE[name], Fraction(1)
         self.functions += 1
         if self.accept("("):
             argument = self.closed(")", "(")
@@ -859,7 +705,7 @@ class _Reader:
         if self.degrees_follow():
             argument = self.angle(argument)
         self.functions -= 1
-        _scalar(argument)
+        require_scalars(argument)
         if name == "exp":
             node = power("e", argument)
         elif name == "lg" or (name == "log" and base == 10):
@@ -908,7 +754,7 @@ class _Reader:
                 raise Unreadable("a set that is not closed")
             if len(parts) == 1 and isinstance(parts[0], Op) and parts[0].name == "tuple":
                 return parts[0]
-            return Op("set", tuple(_unique(parts))) if parts else "emptyset"
+            return Op("set", tuple(unique(parts))) if parts else "emptyset"
         if opened == "langle":
             opened, closed = "(", ")" if closed == "rangle" else ""
         if closed not in (")", "]") or not parts:
@@ -934,7 +780,7 @@ class _Reader:
         while self.next().kind == "row" and self.peek().kind != "end":
             parts.append(self.relation())
         self.at += self.peek().kind == "end"
-        return _listed(parts)
+        return listed(parts)
 
     def matrix(self) -> Node:
         rows: list[Node] = []
@@ -1010,102 +856,3 @@ class _Reader:
                 self.next()
             else:
                 return
-
-
-def _united(parts: list[Node], joined: set[str]) -> Node:
-    """x < 1 or x > 2, x > 1 and x < 3, (1, 2) or [3, 4]: one set; else a list."""
-    spans = [part for part in parts if isinstance(part, Op) and part.name in ("in", "tuple")]
-    if len(spans) == len(parts) and all(span.name == "in" for span in spans):
-        if len({span.args[0] for span in spans}) == 1:
-            sets = [span.args[1] for span in spans]
-            both = "and" in joined and "or" not in joined
-            return Op("in", (spans[0].args[0], _common(sets) if both else Op("union", tuple(sets))))
-    if len(spans) == len(parts) and all(_is_interval(span) for span in spans):
-        return Op("union", tuple(parts))
-    return _listed(parts)
-
-
-def _is_interval(node: Op) -> bool:
-    return node.name == "tuple" and (
-        node.args[0] in ("(]", "[)") or bool({"infty", REALS.args[1]} & set(node.args))
-    )
-
-
-def _common(sets: list[Node]) -> Node:
-    """The intersection of x > a and x < b."""
-    low = [s for s in sets if isinstance(s, Op) and s.name == "tuple" and s.args[2] == "infty"]
-    high = [
-        s for s in sets if isinstance(s, Op) and s.name == "tuple" and s.args[1] == REALS.args[1]
-    ]
-    if len(low) != 1 or len(high) != 1 or len(sets) != 2:
-        raise Unreadable("inequalities that are no interval together")
-    start, end = low[0].args, high[0].args
-    if not (isinstance(start[1], Fraction) and isinstance(end[2], Fraction) and start[1] < end[2]):
-        raise Unreadable("inequalities that are no interval together")
-    return Op("tuple", (str(start[0])[0] + str(end[0])[1], start[1], end[2]))
-
-
-def _without(points: list[Node]) -> Node:
-    """All real numbers but these."""
-    if not points or not all(isinstance(point, Fraction) for point in points):
-        raise Unreadable("a set without what is no number")
-    ends = [
-        REALS.args[1],
-        *sorted(point for point in points if isinstance(point, Fraction)),
-        "infty",
-    ]
-    return Op("union", tuple(Op("tuple", ("()", a, b)) for a, b in pairwise(ends)))
-
-
-def _unique(parts: list[Node]) -> list[Node]:
-    return [part for i, part in enumerate(parts) if part not in parts[:i]]
-
-
-def _related(sides: list[Node], signs: list[str]) -> Node:
-    """Make one node of a chain of relations."""
-    if not signs:
-        return sides[0]
-    if signs[-1] == "in" and len(signs) == 1:
-        return Op("in", tuple(sides))
-    if set(signs) == {"="}:
-        numbers = {side for side in sides if isinstance(side, Fraction)}
-        if len(numbers) > 1:
-            raise Unreadable("an equation that does not hold")
-        if not any(map(_symbols, sides)):
-            return sides[-1]
-        return Op("=", (sides[0], sides[-1]))
-    if signs == ["!="]:
-        if isinstance(sides[0], str) and isinstance(sides[1], Fraction):
-            return Op("in", (sides[0], _without([sides[1]])))
-        return Op("!=", tuple(sides))
-    if "=" in signs or "!=" in signs or "in" in signs or len(signs) > 2:
-        raise Unreadable("a mixed chain of relations")
-    if all(sign in (">", ">=") for sign in signs):
-        sides, signs = sides[::-1], [sign.replace(">", "<") for sign in reversed(signs)]
-    if any(">" in sign for sign in signs):
-        raise Unreadable("a mixed chain of relations")
-    # An inequality of one symbol is an interval.
-    open_, close = "([", ")]"
-    if len(signs) == 2 and isinstance(sides[1], str):
-        brackets = open_[signs[0] == "<="] + close[signs[1] == "<="]
-        return Op("in", (sides[1], Op("tuple", (brackets, sides[0], sides[2]))))
-    if len(signs) == 1 and isinstance(sides[0], str) and not _symbols(sides[1]):
-        span = Op("tuple", ("(" + close[signs[0] == "<="], negative("infty"), sides[1]))
-        return Op("in", (sides[0], span))
-    if len(signs) == 1 and isinstance(sides[1], str) and not _symbols(sides[0]):
-        span = Op("tuple", (open_[signs[0] == "<="] + ")", sides[0], "infty"))
-        return Op("in", (sides[1], span))
-    if len(signs) == 1 and isinstance(sides[0], Op) and sides[0].name == "abs":
-        name, bound = sides[0].args[0], sides[1]
-        if isinstance(name, str) and not _symbols(bound):  # |x| < 1
-            brackets = "[]" if signs[0] == "<=" else "()"
-            return Op("in", (name, Op("tuple", (brackets, negative(bound), bound))))
-    if len(signs) == 2:
-        raise Unreadable("a chain of inequalities around an expression")
-    return Op(signs[0], tuple(sides))
-
-
-def _symbols(node: Node) -> bool:
-    if isinstance(node, str):
-        return node not in ("pi", "e", "i", "infty")
-    return isinstance(node, Op) and any(_symbols(arg) for arg in node.args)

@@ -10,7 +10,7 @@ r"""Reward mathematical answers by rule: is the response's final answer equal to
 Numbers, fractions, roots, polynomials, functions, tuples, sets, intervals, matrices, equations, choices
 and short texts, in LaTeX or in plain text; references in LaTeX, with dollar signs or without.
 
-1. `statements` finds what the response finally states; `expression` reads it into a tree.
+1. `statements` finds what the response finally states; `expression` reads it into a tree (`trees`).
 2. Cheap answers first: equal text, equal trees, exact numbers, different values at a few points.
 3. What is left, mostly right answers in another form, passes `symbolic.guard` and is compared in a
    process that can be killed: polynomials and fractions by math-verify, roots and functions to a
@@ -33,19 +33,10 @@ from typing import Any, NamedTuple
 
 from ..outcome import Abstained, Outcome, Reason
 from . import gsm8k
-from .expression import (
-    CONTAINERS,
-    Node,
-    Op,
-    TooComplex,
-    add,
-    divide,
-    multiply,
-    negative,
-    read,
-)
+from .expression import read
 from .statements import WINDOW, Reader, Reading, final_value
 from .symbolic import differ, equal, guard, ratio
+from .trees import CONTAINERS, Node, Op, TooComplex, add, divide, multiply, negative
 
 __all__ = ["Answer", "compare", "find_answer", "grade", "math_answer_reward_fn", "read_reference"]
 

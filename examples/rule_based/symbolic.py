@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from ..outcome import Abstained, Outcome, Reason
-from .expression import Node, Op, TooComplex
+from .trees import Node, Op, TooComplex
 
 __all__ = ["TIMEOUT_SECONDS", "differ", "equal", "guard", "ratio"]
 

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from examples.outcome import Abstained, Reason
 from examples.rule_based import symbolic
-from examples.rule_based.expression import TooComplex, Unreadable, read
+from examples.rule_based.expression import read
 from examples.rule_based.math_answer import find_answer, grade, math_answer_reward_fn
+from examples.rule_based.trees import TooComplex, Unreadable
 
 HERE = Path(__file__).parent
 
