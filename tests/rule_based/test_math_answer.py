@@ -217,7 +217,7 @@ def test_hostile_texts_are_scored_and_none_waits_for_the_deadline(form: str) -> 
 @pytest.mark.parametrize(
     "text",
     ["9**9**9", "9^{9^{9}}", "100000!", r"\binom{10^9}{10^8}", r"\sum_{n=1}^{10^9} n", r"\int_0^1 x^x dx",
-     "10^{999999999}", "1e999999999", r"\prod_{k} k", "(x+y+z+w)^{500}", r"x^{x^{x}}", "9" * 2000],
+     "10^{999999999}", "1e999999999", r"\prod_{k} k", "(x+y+z+w)^{500}", r"x^{x^{x}}", r"(\sqrt{2}+1)^{1000}", "9" * 2000],
 )  # fmt: skip
 def test_what_costs_too_much_is_refused_from_the_text(text: str) -> None:
     outcome = grade(rf"\boxed{{{text}}}", r"x^2+1" if "x" in text else "18")
