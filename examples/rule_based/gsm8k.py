@@ -125,7 +125,7 @@ _TOKEN = re.compile(
       | [唯统同每任某]一 | 进一步 | [三四五六八]角形 | [0-9个一两三四五]+位数
       | (?:{CHINESE_DIGIT}{{1,3}}|[0-9]{{1,2}})(?:月份?|年级)(?=[^0-9\n]{{0,14}}[0-9]) | 打[0-9](?:\.[0-9])?折(?=[^0-9\n]{{0,14}}[0-9]))
     # What follows is denied; or is put in place of what was denied.
-  | (?P<negation>\b(?:not|never|cannot|no|neither|nor|without|any|anything(?:\sbut)?|false|null|none|unknown|unclear|unsure|undetermined|impossible|insufficient)\b | e\.g\.
+  | (?P<negation>\b(?:not|never|cannot|no|neither|nor|without|except|any|anything(?:\sbut)?|false|null|none|unknown|unclear|unsure|undetermined|impossible|insufficient)\b | e\.g\.
       | [a-z]+n['’]t\b | 并?不是 | 并非 | 绝非 | 不[会能等可止仅] | 没有 | 未知 | 不知道? | 不清楚 | 无法 | 否 | [个十百千]位 | 除(?!以|[^,。]{{0,8}}外) | \\neq?\b | ≠)
   | (?P<instead>\b(?:but|rather|instead)\b | 而是)
     # The number is only a limit; said before it, or behind it.
@@ -136,7 +136,7 @@ _TOKEN = re.compile(
       | 数(?=[十百千万]))
   | (?P<beyond>\b(?:or|and)\s(?:more|less|fewer|so|above|below|under|over|higher|lower|greater|up)\b
       | \band\s(?:an?|one|two|three|five|ten|twenty|thirty|forty|fifty)\s(?:half|third|quarters?|fourths?|fifths?|cents?|minutes?|inch(?:es)?)\b
-      | \bout\sof\s(?=[0-9]) | \bin\s(?:hexadecimal|hex|octal|binary)\b | \b(?:plus|base|odd|ish|unless|maybe|perhaps|wrong|incorrect|thirds|halves|quarters|fourths|fifths|sixths|eighths|tenths|hundredths|lakh|crore|quadrillion|times\s(?:the|as|more))\b | 打(?!折) | 以[上下内外] | 之[间内] | 开外 | 上下
+      | \bout\sof\s(?=[0-9]) | \bin\s(?:hexadecimal|hex|octal|binary)\b | \b(?:plus|base|odd|ish|unless|maybe|perhaps|wrong|incorrect|thirds|halves|quarters|fourths|fifths|sixths|eighths|tenths|hundredths|lakh|crore|quadrillion|times\s(?:the|as|more))\b | 打(?!折) | 以[上下内外] | 是错 | 之[间内] | 开外 | 上下
       | (?:[二八十六]+|[0-9]+)?进制 | [多余来](?=[个岁元人天块名斤只本页]) | [多余几] | .?半 | 的(?:整数)?(?:倍|因|约|平方|立方))
     # Another number may follow.
   | (?P<either>\b(?:and/or|or|versus|vs|otherwise)\b | 或者? | 还是 | 要么 | 也[可许])
@@ -148,12 +148,12 @@ _TOKEN = re.compile(
   | (?P<open>(?<=[\s\u4e00-\u9fff])\( | \((?=[^0-9-]|[0-9]+[\u4e00-\u9fff])) | (?P<close>\))
     # Spaces, quotation marks, Markdown, LaTeX, HTML, currency: no part of what is said.
   | (?P<skip>\s+ | ["'“”‘’「」『』`{{}}\[\]] | (?<![0-9a-z])\( | /(?=\s?[a-z\u3400-\u9fff]) | [°℃¢:] (?!\s?[0-9])
-      | \*\* | \*(?=\s*$) | (?<![\w)'"])\* | \*(?![\s\d]) | _(?![0-9{{(]) | (?<![0-9])_ | </?[a-z]+/?>
+      | \*\* | \*(?=\s*$) | (?<![\w)'"])\* | \*(?![\s\d]) | _(?![0-9{{(]) | (?<![0-9a-z])_ | </?[a-z]+/?>
       | \^\s*\{{?\\circ\}}?\s*[cf]?\b | \\circ\b | \\?% | \\(?:left|right)[()\[\]] | \\[$(),;:!\[\]\ ]
       | \\(?:text|textbf|textit|mathrm|mathbf|mbox|boxed|fbox|left|right|displaystyle|bf|rm|quad|qquad|degree)\b
       | [$€£¥₹] | \b(?:usd|rmb|cny|us|hk|eur|gbp|rs)\b\.? | (?:usd|rmb|us|hk|rs)(?=\s?[$€£¥₹0-9]))
     # Arithmetic that was not worked out.
-  | (?P<operator>\b(?:sqrt|(?:square|cube)\sroot(?:\sof)?|sin|cos|tan|log|ln|half\sof|twice)\b | (?<=[a-z])_(?=\{{?[0-9]) | \b(?:(?:divided|multiplied)\sby | squared | cubed | factorial | percent\sof)\b | [!+×*÷^<>≤≥±∓√π²³⁰-⁹₀-₉_/()‰] | :(?=\s?[0-9]) | \\[a-z]+ | 根号 | [廿卅]
+  | (?P<operator>\b(?:sqrt|(?:square|cube)\sroot(?:\sof)?|sin|cos|tan|log|ln|(?:half|opposite|reciprocal|square|cube|double|triple)\sof|twice)\b | (?<=[a-z])_(?=\{{?[0-9]) | \b(?:(?:divided|multiplied)\sby | squared | cubed | factorial | percent\sof)\b | [!+×*÷^<>≤≥±∓√π²³⁰-⁹₀-₉_/()‰] | :(?=\s?[0-9]) | \\[a-z]+ | 根号 | [廿卅]
       | 再?[乘除加减][以上去]? | 倍的)
   | (?P<word>[a-zà-ÿ]+[0-9]*(?:['’-][a-z]+)? | [\u3400-\u9fff])
   | (?P<other>.)

@@ -58,6 +58,22 @@ def test_every_reference_matches_itself(form: str) -> None:
     assert not failed
 
 
+@pytest.mark.parametrize(
+    ("response", "reference"),
+    [
+        (r"So \boxed{x_5}", "5"),
+        (r"So \boxed{S_{10}}", "10"),
+        (r"So \boxed{5是错的}", "5"),
+        ("Answer: the opposite of $5$", "5"),
+        ("Answer: all real numbers except $0$", "0"),
+    ],
+)
+def test_a_name_or_a_phrase_around_a_number_is_not_the_number(
+    response: str, reference: str
+) -> None:
+    assert grade(response, reference).score == 0.0
+
+
 # --- Law 1: score what the policy wrote, abstain for what the machinery did -------------------
 
 
