@@ -30,7 +30,7 @@ find_browser() {
   fi
 }
 
-ensure_environment requirements/test.txt requirements/torch.txt
+ensure_environment requirements/test.txt requirements/torch.txt requirements/models.txt
 
 run "browser" find_browser
 run "lint" .venv/bin/ruff check .
@@ -45,4 +45,5 @@ run "internal links" "$venv_python" -m checks.links
 # The notebooks run again, and every cell is compared with the output that readers see.
 run "notebooks" "$venv_python" -m pytest --quiet --nbval notebooks
 run "docstrings" "$venv_python" -m pytest --quiet --doctest-modules examples
-BOOK_SITE=_build/html run "tests" "$venv_python" -m pytest --quiet --numprocesses 2 --dist loadscope tests
+# Two processes, so one thread for each of them.
+OMP_NUM_THREADS=1 BOOK_SITE=_build/html run "tests" "$venv_python" -m pytest --quiet --numprocesses 2 --dist loadscope tests

@@ -174,7 +174,7 @@ async def load(score: Score, fault: str, percent: int) -> None:
 
 def mixed(fault: str, percent: int) -> list[str]:
     completions = [fault] * (2 * percent) + [HEALTHY] * (200 - 2 * percent)
-    random.Random(0).shuffle(completions)  # noqa: S311
+    random.Random(0).shuffle(completions)
     return completions
 
 

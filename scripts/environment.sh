@@ -42,8 +42,9 @@ ensure_environment() {
   rm -f "$record"
   for lock in "$@"; do
     echo "Installing $lock"
+    # The locks name every package that is needed: pip adds none of its own choice.
     "$venv_python" -m pip install --disable-pip-version-check --no-input --progress-bar off \
-      --requirement "$lock" | show_progress
+      --no-deps --requirement "$lock" | show_progress
   done
   pins "$@" >"$record"
 }
