@@ -21,7 +21,6 @@ import logging
 import random
 import resource
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -162,8 +161,6 @@ def quality(pairs: list[Pair], names: Sequence[str], keep: Path | None) -> None:
 
 
 def speed(pairs: list[Pair], rounds: int, batch_size: int = 32) -> None:
-    from sentence_transformers import CrossEncoder
-
     settings = Settings(max_length=256)
     model, tokenizer = load_base(minilm(), settings)
     critic = Critic(model, tokenizer, settings.max_length, batch_tokens=4096)
@@ -195,10 +192,6 @@ def speed(pairs: list[Pair], rounds: int, batch_size: int = 32) -> None:
     def bare() -> object:
         return [model(input_ids=i, attention_mask=mask).logits for i, mask in inputs]
 
-    with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-        cross = CrossEncoder(folder, max_length=settings.max_length, device="cpu")
     # Its many overloads are beyond mypy.
     classify: Any = transformers.pipeline(
         "text-classification",  # type: ignore[call-overload]
@@ -212,9 +205,6 @@ def speed(pairs: list[Pair], rounds: int, batch_size: int = 32) -> None:
         f"unsorted batches of {same_size}": lambda: [forward(b) for b in fixed(same_size)],
         f"transformers pipeline, batches of {batch_size}": lambda: classify(
             texts, batch_size=batch_size, truncation=True, max_length=256, function_to_apply="none"
-        ),
-        f"CrossEncoder.predict, batches of {batch_size}": lambda: cross.predict(
-            texts, batch_size=batch_size, show_progress_bar=False
         ),
         "one at a time": lambda: [forward([index]) for index in range(len(ids))],
     }
@@ -279,8 +269,7 @@ def main() -> None:
     words = [word if "/" not in word else Path(word).name for word in sys.argv[1:]]
     print("$ python -m benchmarks.critic", *words)
     versions = ", ".join(
-        f"{name} {version(name)}"
-        for name in ("torch", "transformers", "scikit-learn", "sentence-transformers")
+        f"{name} {version(name)}" for name in ("torch", "transformers", "scikit-learn")
     )
     print(f"{time.strftime('%Y-%m-%d')}, {versions}")
     if options.memory:
