@@ -113,6 +113,7 @@ def encode(
 def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:
     added = tokenizer.added_tokens_decoder.values()
     tokens = {*tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
+    tokens = {token.strip() for token in tokens}  # a space is what breaks one
     return re.compile("|".join(re.escape(token) for token in tokens if len(token) > 1) or r"(?!)")
 
 
