@@ -120,7 +120,7 @@ class Critic:
             RuntimeError: this process was forked after its parent used CUDA.
         """
         device = _choose_device(device)
-        _check_config(path, revision)
+        check_checkpoint(path, revision)
         tokenizer = AutoTokenizer.from_pretrained(path, revision=revision, trust_remote_code=False)
         if chat_template is not None:
             tokenizer.chat_template = chat_template
@@ -324,8 +324,13 @@ def _choose_device(device: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _check_config(path: str | Path, revision: str | None) -> None:
-    """Read config.json as data and refuse what must not be loaded, before anything is."""
+def check_checkpoint(path: str | Path, revision: str | None = None) -> None:
+    """Read config.json as data and refuse what must not be loaded, before anything is.
+
+    Raises:
+        ValueError: code or a kernel of its own, an adapter, pickled weights, another architecture.
+        OSError: there is no such checkpoint.
+    """
     if _find(path, revision, "adapter_config.json"):
         raise ValueError(
             f"{path} is an adapter, which names its base model itself: merge it into the base "
@@ -378,6 +383,8 @@ def _load_model(
             )
         )
     except RuntimeError as error:
+        if "mismatch" not in str(error):  # out of memory, for one
+            raise
         raise ValueError(
             f"{path} does not fit a model with one label; a reward model has a head of shape "
             f"(1, hidden): {error}"

@@ -54,7 +54,11 @@ def smollm2(cache: Path = CACHE) -> Path:
         whole = Path(scratch) / "model"
         model.save_pretrained(whole)
         AutoTokenizer.from_pretrained(package, gguf_file=file).save_pretrained(whole)
-        whole.replace(folder)
+        try:
+            whole.replace(folder)
+        except OSError:
+            if not folder.exists():  # else another process was first
+                raise
     return folder
 
 

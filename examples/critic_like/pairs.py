@@ -133,12 +133,12 @@ def split_by_group(
 
 def _rows_of_file(path: Path) -> Iterator[tuple[str, Any]]:
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
+    with opener(path, "rb") as lines:  # bytes, so that one bad character costs one line
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 try:
                     yield f"{path.name}:{number}", json.loads(line)
-                except json.JSONDecodeError as error:
+                except (ValueError, RecursionError) as error:
                     yield f"{path.name}:{number}", error
 
 
@@ -153,7 +153,7 @@ def _rows_of_hub(
 
 def _read_row(row: Any) -> Pair:
     """Read one row in any of the forms; a ValueError says why it is no pair."""
-    if isinstance(row, json.JSONDecodeError):
+    if isinstance(row, Exception):
         raise ValueError(f"not JSON: {row}")
     if not isinstance(row, Mapping) or not {"chosen", "rejected"} <= row.keys():
         raise ValueError("the row needs the fields chosen and rejected")

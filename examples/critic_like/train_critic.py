@@ -49,7 +49,7 @@ from transformers import (
     set_seed,
 )
 
-from .alignment_critic import MODEL_TYPES, Critic, batches_by_length, pad_right
+from .alignment_critic import Critic, batches_by_length, check_checkpoint, pad_right
 from .bases import resolve_base
 from .conversations import encode, human_assistant_template
 from .measure import Report, fit_temperature, measure
@@ -83,7 +83,7 @@ class Settings:
     micro_batch_pairs: int = 16  # pairs of one pass; fewer need less memory and change nothing else
     max_length: int = 256  # tokens; a longer conversation loses its beginning
     keep_layers: int = 0  # 0: all; else the lowest ones only, the others are dropped
-    mean_pooling: bool = False  # BERT only: score the mean of the tokens, not [CLS]
+    mean_pooling: bool = False  # BERT only: score [CLS] + 4 * the mean of the tokens
     freeze_layers: int = 0  # the lowest ones, with the embeddings, stay as they are
     head_penalty: float = 0.0  # above 0: fit the head alone first, with this weight of its squares
     center: float = 0.01  # weight of the centring term
@@ -93,6 +93,11 @@ class Settings:
     human_assistant: bool = False  # read Human:/Assistant: text, whatever template there is
     last_messages: int = 0  # in that form, read only so many, the response included; 0: all
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("batch_pairs", "micro_batch_pairs", "max_length"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
 
 
 def bradley_terry_loss(
@@ -121,11 +126,8 @@ def load_base(
     chat template gets `human_assistant_template`; one whose pad token is missing or is EOS gets
     a pad token of its own.
     """
+    check_checkpoint(base, revision)
     config = AutoConfig.from_pretrained(base, revision=revision, num_labels=1)
-    if config.model_type not in MODEL_TYPES:
-        raise ValueError(
-            f"{base} has model_type {config.model_type!r}, not in {sorted(MODEL_TYPES)}"
-        )
     for name, value in config.to_dict().items():
         if "drop" in name and isinstance(value, int | float) and not isinstance(value, bool):
             setattr(config, name, 0.0)
@@ -215,7 +217,9 @@ def fit(
     progress = tqdm(range(start, total), initial=start, total=total, unit="step", disable=None)
     for step in progress:
         epoch, index = divmod(step, steps_per_epoch)
-        batch = epoch_batches(lengths, settings.batch_pairs, settings.seed + epoch)[index]
+        if index == 0 or step == start:
+            batches = epoch_batches(lengths, settings.batch_pairs, settings.seed + epoch)
+        batch = batches[index]
         loss = 0.0
         for at in range(0, len(batch), settings.micro_batch_pairs):
             part = batch[at : at + settings.micro_batch_pairs]
@@ -351,7 +355,7 @@ def main(arguments: Sequence[str] | None = None) -> Report:
     report = evaluate(critic, test)
     print(report)
     save(critic, options.out, _card(options, settings, pairs, left_out, temperature, report))
-    checkpoint.unlink()
+    checkpoint.unlink(missing_ok=True)  # there is none after 0 epochs
     print(f"saved to {options.out}")
     return report
 
@@ -407,7 +411,7 @@ def _fit_head(
 
 
 def _append_mean_layer(model: PreTrainedModel) -> None:
-    """Give BERT one more layer, which puts the mean of all tokens where `[CLS]` is read.
+    """Give BERT one more layer, which adds four times the mean of all tokens to `[CLS]`.
 
     Attention whose queries are zero weighs all tokens alike: it is a mean. Written as weights,
     the mean needs no class of its own, and whatever serves BERT serves this critic.

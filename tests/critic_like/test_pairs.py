@@ -328,3 +328,15 @@ def test_half_of_the_own_pairs_are_chinese_and_each_says_what_it_is(part: str) -
     for row in rows:
         chinese = any("\u4e00" <= c <= "\u9fff" for c in row["prompt"])
         assert chinese == (row["lang"] == "zh"), row["prompt"]
+
+
+@pytest.mark.parametrize(
+    "bad", [b'{"prompt": "\xff"}', b"[" * 100_000], ids=["no UTF-8", "nested too deeply"]
+)
+def test_a_line_that_cannot_be_read_costs_no_other(bad: bytes, tmp_path: Path) -> None:
+    good = json.dumps(GOOD).encode()
+    path = tmp_path / "pairs.jsonl"
+    path.write_bytes(b"\n".join([good, bad, good]))
+    pairs, left_out = read_pairs(path)
+    assert len(pairs) == 2
+    assert [row.where for row in left_out] == ["pairs.jsonl:2"]

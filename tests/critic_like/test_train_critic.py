@@ -5,6 +5,7 @@ import json
 import logging
 import math
 import random
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -856,3 +857,25 @@ def test_training_logs_nothing_where_all_is_well(
     with caplog.at_level(logging.INFO):
         trained(llama_base)
     assert not [record for record in caplog.records if record.name.startswith("examples.")]
+
+
+@pytest.mark.parametrize("name", ["batch_pairs", "micro_batch_pairs", "max_length"])
+def test_a_setting_below_one_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        settings_with(**{name: 0})
+
+
+def test_no_epochs_leave_a_critic_and_no_error(
+    llama_base: Path, forty: Path, tmp_path: Path
+) -> None:
+    main(command(llama_base, forty, tmp_path / "critic", "--epochs", "0"))
+    assert (tmp_path / "critic" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("key", ["auto_map", "_attn_implementation"])
+def test_a_base_with_code_of_its_own_is_refused(llama_base: Path, tmp_path: Path, key: str) -> None:
+    base = shutil.copytree(llama_base, tmp_path / "base")
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    (base / "config.json").write_text(json.dumps(config | {key: "evil/code"}), encoding="utf-8")
+    with pytest.raises(ValueError, match=key):
+        load_base(base, FAST)
