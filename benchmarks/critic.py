@@ -17,10 +17,12 @@ Memory: conversations of a million characters; the growth of the process while t
 """
 
 import argparse
+import copy
 import logging
 import random
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -30,6 +32,7 @@ from typing import Any
 
 import torch
 import transformers
+from sentence_transformers import CrossEncoder
 
 from examples.critic_like.alignment_critic import Critic, batches_by_length, pad_right
 from examples.critic_like.bases import minilm
@@ -161,13 +164,18 @@ def quality(pairs: list[Pair], names: Sequence[str], keep: Path | None) -> None:
 
 
 def speed(pairs: list[Pair], rounds: int, batch_size: int = 32) -> None:
-    settings = Settings(max_length=256)
+    settings = Settings(max_length=512)
     model, tokenizer = load_base(minilm(), settings)
-    critic = Critic(model, tokenizer, settings.max_length, batch_tokens=4096)
+    critic = Critic(model, tokenizer, settings.max_length)
     conversations = [one for pair in pairs for one in pair.conversations()]
     random.Random(0).shuffle(conversations)
-    conversations = conversations[:512]
     ids, _ = encode(tokenizer, conversations, settings.max_length)
+    batches = batches_by_length([len(i) for i in ids], critic.batch_tokens)
+    print(
+        f"\n{len(ids)} conversations, padding in the batches of Critic.score: "
+        f"{_padding(ids, list(batches)):.1%}"
+    )
+    conversations, ids = conversations[:512], ids[:512]
     texts = [
         str(tokenizer.apply_chat_template([dict(m) for m in c], tokenize=False))
         for c in conversations
@@ -175,15 +183,22 @@ def speed(pairs: list[Pair], rounds: int, batch_size: int = 32) -> None:
     # The peers add [CLS] and [SEP] themselves, and truncate on the left, as the critic does.
     texts = [text.removeprefix("[CLS]").removesuffix("[SEP]") for text in texts]
     tokenizer.truncation_side = "left"
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        plain = copy.deepcopy(tokenizer)
+        plain.chat_template = None  # it would ask for roles of its own
+        plain.save_pretrained(folder)
+        # Its pairs are two texts: what comes before the response, and the response.
+        cross_encoder = CrossEncoder(folder, device="cpu", activation_fn=torch.nn.Identity())
+    two_texts = [tuple(text.rsplit("[SEP]", 1)) for text in texts]
 
     def forward(batch: Sequence[int]) -> list[float]:
         return critic._forward([ids[index] for index in batch])
 
-    def fixed(count: int) -> list[list[int]]:
-        return [list(range(at, min(at + count, len(ids)))) for at in range(0, len(ids), count)]
-
+    in_order = range(len(ids))
     sorted_batches = list(batches_by_length([len(i) for i in ids], critic.batch_tokens))
     same_size = round(len(ids) / len(sorted_batches))
+    unsorted_batches = [in_order[at : at + same_size] for at in range(0, len(ids), same_size)]
     inputs = [
         pad_right([ids[i] for i in batch], tokenizer.pad_token_id) for batch in sorted_batches
     ]
@@ -202,23 +217,20 @@ def speed(pairs: list[Pair], rounds: int, batch_size: int = 32) -> None:
     ways: dict[str, Callable[[], object]] = {
         "bare forward passes, sorted batches": bare,
         "Critic.score": lambda: critic.score(conversations),
-        f"unsorted batches of {same_size}": lambda: [forward(b) for b in fixed(same_size)],
-        f"transformers pipeline, batches of {batch_size}": lambda: classify(
-            texts, batch_size=batch_size, truncation=True, max_length=256, function_to_apply="none"
+        f"unsorted batches of {same_size}": lambda: [forward(b) for b in unsorted_batches],
+        f"CrossEncoder.predict, batches of {batch_size}": lambda: cross_encoder.predict(
+            two_texts, batch_size=batch_size, show_progress_bar=False
         ),
-        "one at a time": lambda: [forward([index]) for index in range(len(ids))],
+        f"transformers pipeline, batches of {batch_size}": lambda: classify(
+            texts, batch_size=batch_size, truncation=True, max_length=512, function_to_apply="none"
+        ),
+        "one at a time": lambda: [forward([index]) for index in in_order],
     }
     tokens = sum(len(i) for i in ids)
 
-    def padding(batches: list[list[int]]) -> float:
-        padded = sum(len(batch) * max(len(ids[i]) for i in batch) for batch in batches)
-        return 1 - tokens / padded
-
     print(
-        f"\n{len(ids)} conversations, {tokens} tokens, MiniLM with 6 layers, {torch.get_num_threads()} threads"
-    )
-    print(
-        f"padding: {padding(sorted_batches):.1%} sorted, {padding(fixed(same_size)):.1%} unsorted"
+        f"{len(ids)} of them, {tokens} tokens, MiniLM with 6 layers, {torch.get_num_threads()} threads; "
+        f"padding {_padding(ids, sorted_batches):.1%}, unsorted {_padding(ids, unsorted_batches):.1%}"
     )
     best = dict.fromkeys(ways, float("inf"))
     for _ in range(rounds):
@@ -232,6 +244,12 @@ def speed(pairs: list[Pair], rounds: int, batch_size: int = 32) -> None:
         print(
             f"{name:44} {tokens / seconds:8,.0f} {seconds:8.2f} {seconds / ours:17.2f}", flush=True
         )
+
+
+def _padding(ids: Sequence[Sequence[int]], batches: Sequence[Sequence[int]]) -> float:
+    """The share of padding in what the model reads."""
+    padded = sum(len(batch) * max(len(ids[i]) for i in batch) for batch in batches)
+    return 1 - sum(len(ids[i]) for batch in batches for i in batch) / padded
 
 
 def memory() -> None:
@@ -269,7 +287,8 @@ def main() -> None:
     words = [word if "/" not in word else Path(word).name for word in sys.argv[1:]]
     print("$ python -m benchmarks.critic", *words)
     versions = ", ".join(
-        f"{name} {version(name)}" for name in ("torch", "transformers", "scikit-learn")
+        f"{name} {version(name)}"
+        for name in ("torch", "transformers", "scikit-learn", "sentence-transformers")
     )
     print(f"{time.strftime('%Y-%m-%d')}, {versions}")
     if options.memory:

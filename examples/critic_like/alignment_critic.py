@@ -184,18 +184,26 @@ class Critic:
         return scores
 
 
-def batches_by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+def batches_by_length(
+    lengths: Sequence[int], batch_tokens: int, padding: float = 0.02
+) -> Iterator[list[int]]:
     """Group indices so that a batch, padded to its longest, holds at most `batch_tokens`.
 
-    The longest come first, so that memory runs out at once or never. A length beyond
+    At most the share `padding` of `batch_tokens` is padding: where lengths jump, a batch ends
+    early. The longest come first, so that memory runs out at once or never. A length beyond
     `batch_tokens` is a batch of its own.
     """
-    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
-    start = 0
-    while start < len(order):
-        count = max(1, batch_tokens // max(1, lengths[order[start]]))
-        yield order[start : start + count]
-        start += count
+    batch: list[int] = []
+    padded = 0
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        longest = lengths[batch[0]] if batch else lengths[index]
+        padded += longest - lengths[index]
+        if batch and ((len(batch) + 1) * longest > batch_tokens or padded > padding * batch_tokens):
+            yield batch
+            batch, padded = [], 0
+        batch.append(index)
+    if batch:
+        yield batch
 
 
 def pad_right(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:

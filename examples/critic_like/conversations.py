@@ -10,7 +10,7 @@ Needs transformers (written for 5.23) and jinja2, which renders its chat templat
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jinja2 import TemplateError
@@ -100,14 +100,28 @@ def encode(
             texts.append(tokenizer.apply_chat_template(messages, tokenize=False))
         except TemplateError as error:
             raise ValueError(f"conversation {position}: its chat template says: {error}") from error
-    if not texts:
-        return [], []
-    # The template has put the special tokens in; added again, a second BOS would precede it.
-    all_ids: list[list[int]] = tokenizer(texts, add_special_tokens=False, verbose=False)[
-        "input_ids"
-    ]
-    kept = [_truncate(tokenizer, ids, max_length) for ids in all_ids]
-    return kept, [len(ids) - len(short) for ids, short in zip(all_ids, kept, strict=True)]
+    kept, lost = [], []
+    for group in _groups(texts):
+        # The template has put the special tokens in; added again, a second BOS would precede it.
+        encoded = tokenizer(group, add_special_tokens=False, verbose=False)["input_ids"]
+        for ids in encoded:
+            kept.append(_truncate(tokenizer, ids, max_length))
+            lost.append(len(ids) - len(kept[-1]))
+    return kept, lost
+
+
+def _groups(texts: Sequence[str], characters: int = 1_000_000) -> Iterator[list[str]]:
+    """Cut a list into runs of so many characters; tokenizing takes some 50 bytes for each."""
+    group: list[str] = []
+    size = 0
+    for text in texts:
+        if group and size + len(text) > characters:
+            yield group
+            group, size = [], 0
+        group.append(text)
+        size += len(text)
+    if group:
+        yield group
 
 
 def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> re.Pattern[str]:

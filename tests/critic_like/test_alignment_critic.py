@@ -230,7 +230,9 @@ def test_batches_hold_every_index_once_and_the_bound(sizes: list[int], batch_tok
     assert sorted(index for batch in batches for index in batch) == list(range(len(sizes)))
     for batch in batches:
         assert batch
-        assert len(batch) == 1 or len(batch) * max(sizes[i] for i in batch) <= batch_tokens
+        work = len(batch) * max(sizes[i] for i in batch)
+        assert len(batch) == 1 or work <= batch_tokens
+        assert work - sum(sizes[i] for i in batch) <= 0.02 * batch_tokens
 
 
 @given(lengths, st.integers(1, 3000))
@@ -242,11 +244,11 @@ def test_the_longest_come_first(sizes: list[int], batch_tokens: int) -> None:
 def test_little_of_the_work_is_padding() -> None:
     """Lengths as in hh-rlhf: a mean of 155 tokens with a long tail."""
     source = random.Random(0)
-    sizes = [min(512, int(source.lognormvariate(4.75, 0.75)) + 1) for _ in range(2000)]
+    sizes = [min(512, int(source.lognormvariate(4.75, 0.75)) + 1) for _ in range(3600)]
     work = sum(
         len(batch) * max(sizes[i] for i in batch) for batch in batches_by_length(sizes, 8192)
     )
-    assert 1 - sum(sizes) / work < 0.04
+    assert 1 - sum(sizes) / work < 0.02
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 50, 200, 8192])
@@ -262,7 +264,7 @@ def test_no_pass_holds_more_tokens_than_allowed(decoder: Critic, batch_tokens: i
         hook.remove()
     assert sum(rows for rows, _ in shapes) == len(TALKS)
     assert all(rows * width <= batch_tokens or rows == 1 for rows, width in shapes)
-    assert len(shapes) == 1 or batch_tokens < 8192
+    assert len(shapes) < len(TALKS) or batch_tokens < 8192
 
 
 # --- Too long ----------------------------------------------------------------------------------

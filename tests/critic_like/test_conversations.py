@@ -432,3 +432,14 @@ def test_a_special_token_that_begins_with_a_space_is_broken_apart(
     tokenizer.add_special_tokens({"additional_special_tokens": [" <sep>"]})
     ids = ids_of(tokenizer, talk("a <sep> b"))
     assert tokenizer.convert_tokens_to_ids(" <sep>") not in ids
+
+
+def test_long_texts_are_tokenized_a_few_at_a_time_and_read_alike(
+    tokenizers: dict[str, PreTrainedTokenizerBase],
+) -> None:
+    talks = [talk("Paris " * 120_000), talk("London"), talk("Rome " * 150_000), talk("Oslo")]
+    for tokenizer in tokenizers.values():
+        together, lost = encode(tokenizer, talks, 64)
+        alone = [encode(tokenizer, [one], 64) for one in talks]
+        assert together == [ids for one, _ in alone for ids in one]
+        assert lost == [count for _, counts in alone for count in counts]
