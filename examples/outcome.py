@@ -55,6 +55,7 @@ class Reason(StrEnum):
     BAD_SCORE = "bad_score", "machinery", "the reward model returned NaN or infinity"
     JUDGE_UNREACHABLE = "judge_unreachable", "machinery", "the judge did not answer"
     JUDGE_UNPARSEABLE = "judge_unparseable", "machinery", "the judge's reply holds no verdict"
+    JUDGE_UNSURE = "judge_unsure", "machinery", "the judge is not sure enough of its verdict"
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def encode(
             "critic was trained with, such as human_assistant_template(tokenizer)"
         )
     specials = _special_tokens(tokenizer)
-    texts = []
+    texts: list[str] = []
     for position, conversation in enumerate(conversations):
         _check(conversation, position)
         messages = [
@@ -97,7 +97,7 @@ def encode(
             for message in conversation
         ]
         try:
-            texts.append(tokenizer.apply_chat_template(messages, tokenize=False))
+            texts.append(str(tokenizer.apply_chat_template(messages, tokenize=False)))
         except TemplateError as error:
             raise ValueError(f"conversation {position}: its chat template says: {error}") from error
     kept, lost = [], []

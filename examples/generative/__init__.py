@@ -1,0 +1,1 @@
+"""Rewards by judge: rules decide what they can, a model that was itself graded decides the rest."""
