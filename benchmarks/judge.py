@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, BadRequestError
 
 from examples.generative.agreement import Agreement, agreement
 from examples.generative.answers import decide
@@ -152,7 +152,7 @@ def naive_score(reply: str) -> float:
     return float(bool(re.search(r'"judgement": ?"correct"', reply)))
 
 
-def red_team(model: list[str], only: int) -> None:
+def red_team(model: list[str], only: int, replies: Path | None) -> None:
     attacks = rows_of(GENERATIVE / "red_team.jsonl")
     honest = rows_of(GENERATIVE / "honest_answers.jsonl")
     if only:
@@ -164,18 +164,26 @@ def red_team(model: list[str], only: int) -> None:
         tempfile.TemporaryDirectory() as folder,
     ):
         # Questions that two of the judges ask are asked once.
-        cache = ReplyCache(Path(folder, "replies.sqlite"))
+        cache = ReplyCache(replies or Path(folder, "replies.sqlite"))
 
         async def ask_naively(client: AsyncOpenAI, row: dict[str, Any]) -> float:
             reference = row["reference"]
             fields = row | {"reference": reference if isinstance(reference, str) else reference[0]}
-            reply = await client.chat.completions.create(
-                model="judge",
-                messages=[{"role": "user", "content": NAIVE_PROMPT.format(**fields)[:12_000]}],
-                temperature=0,
-                max_completion_tokens=32,
-            )
-            return naive_score(reply.choices[0].message.content or "")
+            prompt = NAIVE_PROMPT.format(**fields)
+            if stored := cache.get({"naive": prompt}):
+                return float(stored["score"])
+            try:
+                reply = await client.chat.completions.create(
+                    model="judge",
+                    messages=[{"role": "user", "content": prompt}],
+                    temperature=0,
+                    max_completion_tokens=32,
+                )
+            except BadRequestError:  # too long for the model: a failure scores 0.0 there
+                return 0.0
+            score = naive_score(reply.choices[0].message.content or "")
+            cache.put({"naive": prompt}, {"score": score})
+            return score
 
         async def run() -> None:
             async with AsyncOpenAI(base_url=address, api_key="none") as client:
@@ -298,11 +306,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model-sample", type=int, default=0, help="answers for the model")
     parser.add_argument("--red-team", action="store_true")
     parser.add_argument("--only", type=int, default=0, help="a sample of so many attacks")
+    parser.add_argument("--replies", type=Path, help="keep the model's replies in this file")
     parser.add_argument("--overhead", action="store_true")
     parser.add_argument("--calls", type=int, default=960)
     parser.add_argument("--concurrency", type=int, default=32)
     parser.add_argument("--latency", type=float, default=0.5, help="seconds")
     parser.add_argument("--model", type=Path, help="a GGUF file")
+    parser.add_argument("--threads", type=int, default=2, help="of the model's server")
     options = parser.parse_args(arguments)
     if not (options.data or options.red_team or options.overhead):
         parser.error("give --data, --red-team or --overhead")
@@ -313,10 +323,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     versions = ", ".join(f"{name} {version(name)}" for name in ("openai", "xllamacpp"))
     print(f"{time.strftime('%Y-%m-%d')}, {versions}\n")
     model = ["--model", str(options.model)] if options.model else []
+    model += ["--threads", str(options.threads)]
     if options.data:
         against_people(options.data, options.model_sample, model)
     if options.red_team:
-        red_team(model, options.only)
+        red_team(model, options.only, options.replies)
     if options.overhead:
         overhead(options.calls, options.concurrency, options.latency)
 

@@ -98,7 +98,7 @@ def make_decoys(question: str, answer: str, references: Sequence[str], count: in
     None that occurs in the texts is taken, so an answer that names it is not held against it.
     """
     kind = "number" if re.search(r"\d", references[0]) else "name"
-    if re.search(r"[一-鿿]", references[0]):
+    if re.search(r"[\u4e00-\u9fff]", references[0]):
         kind = f"chinese {kind}"
     texts = " ".join([question, answer, *references]).casefold()
     decoys = [decoy for decoy in DECOYS[kind] if decoy.casefold() not in texts]
