@@ -9,8 +9,8 @@
 match and containment, both after normalisation, beside the rules of this chapter; kappa is that
 with people. With `--model-sample`, a real small model judges so many of the answers that the rules leave open.
 
-`--red-team`: all attacks of the book, and its honest answers, through a naive judge, the rules
-alone, and this judge with 0, 1 and 3 decoys, with the same real model behind all.
+`--red-team`: all attacks of the book, and its honest answers, through the rules alone, this judge
+with 0, 1 and 3 decoys, and with `--naive` a naive judge, with the same real model behind all.
 
 `--overhead`: calls through the judge's client to a server that answers after a fixed time. Ideal is calls
 / concurrency * latency.
@@ -40,6 +40,7 @@ from examples.generative.agreement import Agreement, agreement
 from examples.generative.answers import decide
 from examples.generative.deep_research_judge import Judge
 from examples.generative.normalise import words
+from examples.generative.prompts import quote
 from examples.generative.reply_cache import ReplyCache
 from examples.outcome import Outcome
 
@@ -152,7 +153,7 @@ def naive_score(reply: str) -> float:
     return float(bool(re.search(r'"judgement": ?"correct"', reply)))
 
 
-def red_team(model: list[str], only: int, replies: Path | None) -> None:
+def red_team(model: list[str], only: int, replies: Path | None, with_naive: bool) -> None:
     attacks = rows_of(GENERATIVE / "red_team.jsonl")
     honest = rows_of(GENERATIVE / "honest_answers.jsonl")
     if only:
@@ -193,7 +194,8 @@ def red_team(model: list[str], only: int, replies: Path | None) -> None:
                         (await judge.grade(r["question"], r["response"], r["reference"])).score
                         for r in rows
                     ]
-                scores["naive"] = [await ask_naively(client, row) for row in rows]
+                if with_naive:
+                    scores["naive"] = [await ask_naively(client, row) for row in rows]
 
         asyncio.run(run())
     by_rule = [
@@ -205,7 +207,7 @@ def red_team(model: list[str], only: int, replies: Path | None) -> None:
         for row in rows
     ]
     scores["rules alone"] = [outcome.score if outcome else None for outcome in by_rule]
-    names = ["naive", "rules alone", "0 decoys", "1 decoys", "3 decoys"]
+    names = ["rules alone", "0 decoys", "1 decoys", "3 decoys", *(["naive"] if with_naive else [])]
 
     def won(name: str, chosen: Sequence[int]) -> int:
         return sum(scores[name][i] == 1.0 for i in chosen)
@@ -237,7 +239,7 @@ def red_team(model: list[str], only: int, replies: Path | None) -> None:
             text = row["response"]
             shown = text if len(text) <= 90 else f"{text[:60]} [...] {text[-25:]}"
             by = "r" if scores["rules alone"][i] == 1.0 else " "
-            print(f"{by} {row['family']:20} {json.dumps(shown, ensure_ascii=False)}")
+            print(f"{by} {row['family']:20} {quote(shown)}")
 
 
 # --- The client's overhead ---------------------------------------------------------------------------
@@ -305,6 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, help="evouna_tq.json, or another file of EVOUNA")
     parser.add_argument("--model-sample", type=int, default=0, help="answers for the model")
     parser.add_argument("--red-team", action="store_true")
+    parser.add_argument("--naive", action="store_true", help="with the naive judge, for --red-team")
     parser.add_argument("--only", type=int, default=0, help="a sample of so many attacks")
     parser.add_argument("--replies", type=Path, help="keep the model's replies in this file")
     parser.add_argument("--overhead", action="store_true")
@@ -327,7 +330,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.data:
         against_people(options.data, options.model_sample, model)
     if options.red_team:
-        red_team(model, options.only, options.replies)
+        red_team(model, options.only, options.replies, options.naive)
     if options.overhead:
         overhead(options.calls, options.concurrency, options.latency)
 

@@ -310,7 +310,7 @@ _SECOND_THOUGHTS = re.compile(
         |(?:that|this)(?:'s|\sis|\swas)(?:\snot|n't)|(?:is|was)\sfalse|don't\sknow|unsure|no,
         |\band\sso\son\b|\bhad\s(?:it|he|she|they)\sbeen\b
         |(?:answer|option|candidate|guess|choice|possibility)\s?\#?\d)
-    | 不对|等等|等一下|更正|纠正|错了|有误|其实|实际上|然而|但是?|不过|抱歉|也可能|或者|不确定|另一种""",
+    | 不对|等等|等一下|更正|纠正|错了|有误|其实|实际上|然而|但是?|不过|抱歉|也可能|或者|要么|不确定|另一种""",
     re.VERBOSE | re.IGNORECASE,
 )
 
