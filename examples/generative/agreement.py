@@ -6,7 +6,7 @@
 
 Accuracy alone flatters: where three answers in four are right, a judge that says "correct" to all
 is right in 75%. Kappa subtracts what two blind judges with the same habits would agree on: 0 is
-chance, 1 is full agreement. People among each other reach about 0.7 on open questions.
+chance, 1 is full agreement.
 
 Standard library only. Source: Cohen 1960, "A coefficient of agreement for nominal scales".
 """
