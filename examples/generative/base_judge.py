@@ -59,7 +59,7 @@ class BaseJudge(ABC):
         prompt: Prompt = ENGLISH,
         max_characters: int = 20_000,
         min_confidence: float = 0.0,
-        decoys: int = 1,
+        decoys: int = 3,
     ) -> None:
         if not 0 <= min_confidence <= 1:
             raise ValueError(f"min_confidence must be from 0 to 1, not {min_confidence}")

@@ -111,7 +111,7 @@ class Judge(BaseJudge):
         prompt: Prompt = ENGLISH,
         max_characters: int = 20_000,
         min_confidence: float = 0.0,
-        decoys: int = 1,
+        decoys: int = 3,
         votes: int = 1,
         temperature: float = 0.0,
         tries: int = 3,
