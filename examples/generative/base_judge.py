@@ -91,7 +91,7 @@ class BaseJudge(ABC):
         if outcome is None:
             answer = final_answer(response)
             assert answer is not None  # else the rules have decided
-            outcome = await self._ask_twice(question, answer, references)
+            outcome = await self._ask_with_decoys(question, answer, references)
         self.counts[outcome.reason] += 1
         return outcome
 
@@ -162,7 +162,7 @@ class BaseJudge(ABC):
             raise CanaryFailure(failed, len(known))
         return [grade.result() for grade in grades]
 
-    async def _ask_twice(self, question: str, answer: str, references: list[str]) -> Outcome:
+    async def _ask_with_decoys(self, question: str, answer: str, references: list[str]) -> Outcome:
         """Ask; what is accepted must not be accepted against a wrong reference as well."""
         outcome = await self.ask(question, answer, references)
         if outcome.score == 1.0:
