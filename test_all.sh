@@ -45,5 +45,12 @@ run "internal links" "$venv_python" -m checks.links
 # The notebooks run again, and every cell is compared with the output that readers see.
 run "notebooks" "$venv_python" -m pytest --quiet --nbval notebooks
 run "docstrings" "$venv_python" -m pytest --quiet --doctest-modules examples
+# Each framework that runs on a CPU, in an environment of its own: their pins contradict each other.
+for framework in areal ms_swift openrlhf skyrl verifiers verl; do
+  step="the environment of $framework"
+  ensure_framework "$framework"
+  run "rewards in $framework" ".frameworks/$framework/bin/python" -m pytest --quiet \
+    "tests/training/conformance/test_$framework.py"
+done
 # Two processes, so one thread for each of them.
 OMP_NUM_THREADS=1 BOOK_SITE=_build/html run "tests" "$venv_python" -m pytest --quiet --numprocesses 2 --dist loadscope tests

@@ -55,3 +55,19 @@ show_progress() {
     /^(Collecting|Requirement already satisfied)/ && ++n % 10 == 0 { print "  " n " packages"; fflush() }
     /^Installing/ { print "  unpacking"; fflush() }'
 }
+
+# ensure_framework NAME: make .frameworks/NAME hold what requirements/frameworks/NAME.txt pins, laid over
+# .venv. A framework's own pins win there; whatever it does not pin comes from .venv.
+ensure_framework() {
+  local home=.frameworks/$1 lock=requirements/frameworks/$1.txt
+  if cmp -s "$lock" "$home/installed.txt" && "$home/bin/python" -c 'import pytest' 2>/dev/null; then
+    return
+  fi
+  echo "Installing $lock"
+  "$venv_python" -m venv --clear --without-pip "$home"
+  "$venv_python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+    >"$("$home/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/book.pth"
+  "$venv_python" -m pip --python "$home/bin/python" install --disable-pip-version-check --no-input \
+    --progress-bar off --no-deps --requirement "$lock" | show_progress
+  cp "$lock" "$home/installed.txt"
+}

@@ -1,0 +1,147 @@
+"""A grader as a reward function of TRL.
+
+    reward = trl_reward(grade, reference="answer")
+    reward.check(train_dataset)
+    trainer = GRPOTrainer(model, reward_funcs=reward, train_dataset=train_dataset, ...)
+
+Checked with TRL 1.16.0 (`GRPOTrainer`; `trl/trainer/grpo_trainer.py`), whose `RewardFunc` takes the
+batch as lists and returns `list[float | None]`. A synchronous grader becomes a plain function, called
+in turn with others; an async one becomes an `async def`, whose calls run together.
+
+An abstention becomes `None`. Where the only reward function says `None`, TRL takes the completion out
+of its group's mean and deviation, and its advantage is 0. Beside a second reward function that does
+score, `None` counts as 0 in the sum: so combine graders first, with `combine.py`.
+
+Standard library only; TRL itself is not imported.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..outcome import Outcome
+from .adapters import Adapter, Becomes, Checked
+from .column_grader import ColumnGrader, Grade
+
+__all__ = ["ADAPTER", "AsyncTRLReward", "TRLReward", "trl_reward"]
+
+ADAPTER = Adapter(
+    framework="TRL",
+    version="1.16.0",
+    hook="GRPOTrainer(reward_funcs=...)",
+    abstention="None",
+    becomes=Becomes.LEFT_OUT,
+    checked=Checked.TRAINED,
+)
+
+RESERVED = ("completions", "prompts", "trainer_state", "log_extra", "log_metric", "environments")
+"""Arguments of TRL's own."""
+
+_NEVER_PASSED = ("completion", "completion_ids", "prompt")
+
+
+def trl_reward(
+    grade: Grade, reference: str = "answer", question: str = "question"
+) -> "TRLReward | AsyncTRLReward":
+    """Return the reward function for a grader, of the kind that the grader is.
+
+    Raises:
+        TypeError, ValueError: as `ColumnGrader`; `reference` or `question` is a column that TRL
+            does not pass on.
+    """
+    grader = ColumnGrader(grade, reference, question)
+    return AsyncTRLReward(grader) if grader.is_async else TRLReward(grader)
+
+
+class _Reward:
+    def __init__(self, grader: ColumnGrader) -> None:
+        for column in grader.columns.values():
+            if column in _NEVER_PASSED:
+                raise ValueError(f"TRL passes no column named {column!r} on: copy it to another")
+        self.grader = grader
+        self.__name__ = grader.name  # TRL's name for its metrics
+
+    def check(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Check a data set before training starts; see `ColumnGrader.check_rows`."""
+        self.grader.check_rows(rows, RESERVED)
+
+
+class TRLReward(_Reward):
+    """What `trl_reward` returns for a synchronous grader."""
+
+    def __call__(
+        self,
+        prompts: Sequence[Any],
+        completions: Sequence[Any],
+        log_extra: Callable[[str, list[Any]], None] | None = None,
+        log_metric: Callable[[str, float], None] | None = None,
+        **columns: Any,
+    ) -> list[float | None]:
+        """Score a batch.
+
+        Args:
+            prompts: not looked at; the question is a column.
+            completions: B strings, or B lists of messages.
+            log_extra: takes a column of TRL's table of completions.
+            log_metric: takes a number for TRL's log.
+            columns: the data set's, each a list of B.
+
+        Returns:
+            B scores, `None` for each abstention.
+        """
+        rows = _rows(columns, len(completions))
+        outcomes = [
+            self.grader(_text(completion), row)
+            for completion, row in zip(completions, rows, strict=True)
+        ]
+        return _scores(self.__name__, outcomes, log_extra, log_metric)
+
+
+class AsyncTRLReward(_Reward):
+    """What `trl_reward` returns for an async grader: the whole batch is graded at once."""
+
+    async def __call__(
+        self,
+        prompts: Sequence[Any],
+        completions: Sequence[Any],
+        log_extra: Callable[[str, list[Any]], None] | None = None,
+        log_metric: Callable[[str, float], None] | None = None,
+        **columns: Any,
+    ) -> list[float | None]:
+        """As `TRLReward`, awaited."""
+        rows = _rows(columns, len(completions))
+        outcomes = await asyncio.gather(
+            *(
+                self.grader.run(_text(completion), row)
+                for completion, row in zip(completions, rows, strict=True)
+            )
+        )
+        return _scores(self.__name__, outcomes, log_extra, log_metric)
+
+
+def _rows(columns: Mapping[str, Any], size: int) -> list[dict[str, Any]]:
+    """Turn the columns into rows; what is no list of the batch's length is TRL's own."""
+    lists = {k: v for k, v in columns.items() if isinstance(v, list) and len(v) == size}
+    return [{name: values[i] for name, values in lists.items()} for i in range(size)]
+
+
+def _text(completion: str | Sequence[Mapping[str, Any]]) -> str:
+    """The policy's last message."""
+    if isinstance(completion, str):
+        return completion
+    text: str = completion[-1]["content"]
+    return text
+
+
+def _scores(
+    name: str,
+    outcomes: Sequence[Outcome],
+    log_extra: Callable[[str, list[Any]], None] | None,
+    log_metric: Callable[[str, float], None] | None,
+) -> list[float | None]:
+    if log_extra:
+        log_extra(f"{name}_reason", [outcome.reason.value for outcome in outcomes])
+    if log_metric:
+        abstained = sum(outcome.score is None for outcome in outcomes)
+        log_metric(f"abstained/{name}", abstained / len(outcomes))
+    return [outcome.score for outcome in outcomes]
