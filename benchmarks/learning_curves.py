@@ -20,6 +20,8 @@ The rewards:
 - `combined`: the rules, plus 0.2 times the critic, less 0.2 at most for length.
 - `naive`: right if the reference is among the numbers of the response.
 - `zero-N`, `abstain-N`: `rules`, but N% of the calls fail, at random; what fails scores 0.0, or abstains.
+- `deadline-zero`, `deadline-abstain`: 1.0 for right, -1.0 for wrong, and a deadline that every response of more than two
+  lines passes: it scores 0.0, or abstains.
 """
 
 import argparse
@@ -54,6 +56,8 @@ REWARDS = (
     "combined",
     "naive",
     *(f"{kind}-{share}" for share in SHARES for kind in ("zero", "abstain")),
+    "deadline-zero",
+    "deadline-abstain",
 )
 
 
@@ -74,6 +78,20 @@ def faulty(share: float, seed: int, abstains: bool) -> Grade:
         if abstains:
             return Outcome(None, Reason.JUDGE_UNREACHABLE, "made to fail")
         return Outcome(0.0, Reason.WRONG, "made to fail")
+
+    return grade
+
+
+def late(abstains: bool) -> Grade:
+    """Right 1.0, wrong -1.0; what has more than two lines passes the deadline."""
+
+    def grade(response: str, reference: str) -> Outcome:
+        if response.count("\n") > 1:
+            if abstains:
+                return Outcome(None, Reason.TIMED_OUT, "more than two lines")
+            return Outcome(0.0, Reason.SCORED, "more than two lines")
+        outcome = gsm8k.grade(response, reference)
+        return Outcome(2 * outcome.require_score() - 1, outcome.reason)
 
     return grade
 
@@ -170,6 +188,8 @@ def make_grade(reward: str, seed: int, taught: Path, work: Path) -> Grade:
 
         return combined if reward == "combined" else by_critic
     kind, share = reward.split("-")
+    if kind == "deadline":
+        return late(abstains=share == "abstain")
     return faulty(int(share) / 100, seed, abstains=kind == "abstain")
 
 
@@ -200,7 +220,7 @@ def main() -> None:
     """Make the runs that are missing, two at a time."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.learning_curves")
     parser.add_argument("--work", type=Path, required=True, help="folder for policies and critics")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--reward", action="append", choices=REWARDS, help="default: all")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, a core for each")
     parser.add_argument("--one", nargs=2, metavar=("REWARD", "SEED"), help=argparse.SUPPRESS)

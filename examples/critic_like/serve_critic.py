@@ -11,9 +11,9 @@ One thread scores. Requests that come while it is busy wait, and are its next ba
 delay when it is idle, large batches under load. A reward decides what a run learns, so beyond the
 loopback address a token is required, in `REWARD_MODEL_TOKEN`. No text of a request is logged.
 
-OpenRLHF's `/get_reward` is left out: its client (0.10) sends no token, and sends the prompt in the
-policy's template and the response with the policy's end-of-turn token, which no critic should read.
-OpenRLHF's `reward_func(queries, prompts, labels)` can call `remote_critic.score` instead.
+OpenRLHF's `/get_reward` is left out: its client sends the prompt in the policy's template and the
+response with the policy's end-of-turn token, which no critic should read. `serve_openrlhf.py` of the
+training chapter takes these off.
 
 Standard library, and `alignment_critic`.
 """

@@ -62,8 +62,12 @@ class ColumnGrader:
         self.name = _name(grade)
         self.is_async = _is_async(grade)
         parameters = inspect.signature(grade).parameters
-        if "response" not in parameters:
-            raise TypeError(f"{self.name} must have a parameter named response: wrap it in one")
+        by_position = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_ONLY]
+        if "response" not in parameters or by_position:
+            raise TypeError(
+                f"{self.name} must have a parameter named response, and take it by that name: "
+                "wrap it in a function that does"
+            )
         named = {"reference": reference, "question": question}
         for name, parameter in parameters.items():
             variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
@@ -73,7 +77,12 @@ class ColumnGrader:
                         f"{self.name} needs {name!r}, which no column is named for: "
                         "give it a value with functools.partial"
                     )
-        self.columns = {name: column for name, column in named.items() if name in parameters}
+        bound = _bound(grade)
+        self.columns = {
+            name: column
+            for name, column in named.items()
+            if name in parameters and name not in bound
+        }
         if len(set(self.columns.values())) < len(self.columns):
             raise ValueError(f"reference and question are the same column: {reference!r}")
 
@@ -102,12 +111,18 @@ class ColumnGrader:
             if self.is_async:
                 outcome = self.grade(**arguments)
             else:
-                outcome = await asyncio.to_thread(self.grade, **arguments)
+                outcome = await asyncio.to_thread(self._call, arguments)
             if inspect.isawaitable(outcome):
                 outcome = await outcome
         except Abstained as abstained:
             outcome = abstained.outcome
         return self._checked(outcome)
+
+    def _call(self, arguments: dict[str, Any]) -> Any:
+        try:
+            return self.grade(**arguments)
+        except StopIteration as error:  # a future cannot hold one, and would wait for ever
+            raise RuntimeError(f"{self.name} raised StopIteration") from error
 
     def check_rows(self, rows: Iterable[Mapping[str, Any]], reserved: Collection[str] = ()) -> None:
         """Read every row as the grader will, before training starts.
@@ -171,6 +186,15 @@ def _name(function: object) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
+def _bound(function: object) -> set[str]:
+    """The arguments that partials have given already."""
+    names: set[str] = set()
+    while isinstance(function, functools.partial):
+        names |= function.keywords.keys()
+        function = function.func
+    return names
+
+
 def _is_async(function: Any) -> bool:
     while isinstance(function, functools.partial):
         function = function.func
@@ -187,6 +211,7 @@ async def _awaited(outcome: Awaitable[Outcome]) -> Outcome:
 
 
 _loop: asyncio.AbstractEventLoop | None = None
+_thread: threading.Thread | None = None
 _starting = threading.Lock()
 
 
@@ -195,12 +220,19 @@ def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:
 
     A judge's connections and limits belong to the loop that they were made in, so every call
     of the process has to run in the same one.
+
+    Raises:
+        RuntimeError: called in that loop, which would wait for itself.
     """
-    global _loop
+    global _loop, _thread
     with _starting:
         if _loop is None:
             _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="graders", daemon=True).start()
+            _thread = threading.Thread(target=_loop.run_forever, name="graders", daemon=True)
+            _thread.start()
+    if threading.current_thread() is _thread:
+        coroutine.close()
+        raise RuntimeError("an async grader waits for another one: await its `run` instead")
     return asyncio.run_coroutine_threadsafe(coroutine, _loop).result()
 
 

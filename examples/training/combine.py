@@ -46,19 +46,24 @@ def weighted_sum(outcomes: Sequence[Outcome], weights: Sequence[float]) -> Outco
         weights: one for each; with 0, an outcome is a metric and changes nothing.
 
     Raises:
-        ValueError: the lengths differ, or a weight is not finite.
+        ValueError: the lengths differ, a weight is not finite, all are 0, or the sum is too large.
     """
     if len(outcomes) != len(weights) or not outcomes:
         raise ValueError(f"{len(outcomes)} outcomes with {len(weights)} weights")
     if not all(math.isfinite(weight) for weight in weights):
         raise ValueError(f"weights must be finite: {list(weights)}")
     counted = [(o, w) for o, w in zip(outcomes, weights, strict=True) if w != 0]
+    if not counted:
+        raise ValueError("all weights are 0: nothing would be measured")
     for outcome, _ in counted:
         if outcome.score is None:
             return outcome
-    parts = [outcome.require_score() * weight for outcome, weight in counted]
+    try:
+        total = math.fsum(outcome.require_score() * weight for outcome, weight in counted)
+    except OverflowError:
+        raise ValueError("the sum is too large for a float") from None
     detail = " + ".join(f"{w:g} * {o.score:g} ({o.reason})" for o, w in counted)
-    return Outcome(math.fsum(parts), Reason.SCORED, detail)
+    return Outcome(total, Reason.SCORED, detail)
 
 
 def gate(condition: Outcome, then: Outcome, threshold: float = 1.0) -> Outcome:
@@ -66,7 +71,12 @@ def gate(condition: Outcome, then: Outcome, threshold: float = 1.0) -> Outcome:
 
     The classic use: a style score counts only for right answers, so no style makes up for a wrong
     one. Let `then` be positive, or a right answer may score below a wrong one.
+
+    Raises:
+        ValueError: the threshold is not finite.
     """
+    if not math.isfinite(threshold):
+        raise ValueError(f"threshold must be finite, not {threshold!r}")
     if condition.score is None:
         return condition
     if condition.score < threshold:
@@ -98,7 +108,7 @@ def overlong_penalty(length: int, longest: int, buffer: int) -> float:
     """
     if not 0 < buffer <= longest or length < 0:
         raise ValueError(f"length={length}, longest={longest}, buffer={buffer}")
-    return -min(max(length - (longest - buffer), 0) / buffer, 1.0)
+    return 0.0 - min(max(length - (longest - buffer), 0) / buffer, 1.0)
 
 
 def group_advantages(scores: Sequence[float | None], epsilon: float = 1e-4) -> list[float | None]:
@@ -113,8 +123,13 @@ def group_advantages(scores: Sequence[float | None], epsilon: float = 1e-4) -> l
         than two scores are left, or all are equal: nothing can be learnt from such a group.
 
     Shao et al. 2024, arXiv:2402.03300; the deviation and epsilon as in TRL 1.16.0.
+
+    Raises:
+        ValueError: a score is not finite.
     """
     scored = [score for score in scores if score is not None]
+    if not all(map(math.isfinite, scored)):
+        raise ValueError(f"scores must be finite: {list(scores)}")
     if len(scored) < 2 or min(scored) == max(scored):
         return [None if score is None else 0.0 for score in scores]
     mean, deviation = statistics.fmean(scored), statistics.stdev(scored)
@@ -137,10 +152,12 @@ def sum_of_advantages(
     as TRL does with `multi_objective_aggregation="normalize_then_sum"`.
 
     Raises:
-        ValueError: the lengths differ.
+        ValueError: the lengths differ, or a weight or a score is not finite.
     """
     if len(rewards) != len(weights) or len({len(scores) for scores in rewards}) != 1:
         raise ValueError("one weight for each reward, and rewards of one length, are needed")
+    if not all(map(math.isfinite, weights)):
+        raise ValueError(f"weights must be finite: {list(weights)}")
     counted = [(group_advantages(r), w) for r, w in zip(rewards, weights, strict=True) if w != 0]
     sums: list[float | None] = []
     for index in range(len(rewards[0])):

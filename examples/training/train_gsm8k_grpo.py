@@ -24,6 +24,7 @@ import functools
 import importlib
 import json
 import logging
+import math
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -44,6 +45,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from ..outcome import Abstained
 from .column_grader import ColumnGrader, Grade
 from .small_policy import teach_format
 from .trl_adapter import trl_reward
@@ -71,8 +73,11 @@ class Settings:
         kl: weight of the divergence from the policy as it was at the start, TRL's `beta`.
         longest_response: tokens.
         measure_every: steps between two measurements on the unseen problems.
-        save_every: steps between two checkpoints; the last two are kept.
+        save_every: steps between two checkpoints, a multiple of that; the last two are kept.
         seed: of the sampling and of the order of the prompts.
+
+    Raises:
+        ValueError: a number is not positive, or `save_every` is no multiple of `measure_every`.
     """
 
     steps: int = 160
@@ -84,6 +89,16 @@ class Settings:
     measure_every: int = 10
     save_every: int = 40
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "prompts", "generations", "measure_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.save_every % self.measure_every:  # a checkpoint holds no half of a measurement
+            raise ValueError(
+                f"save_every, {self.save_every}, must be a multiple of measure_every, "
+                f"{self.measure_every}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,25 +138,33 @@ def train(
     Args:
         policy: folder or hub name of a causal language model with a chat template.
         rows: the problems to train on; `unseen`: those to measure on.
-        grade: the reward. measure: what the curve shows.
+        grade: the reward.
+        measure: what the curve shows; a synchronous grader, which may not abstain.
         out: folder of the curve, the checkpoints and TensorBoard's files. If it holds a
-            checkpoint, training goes on from there.
+            checkpoint, training goes on from there; if it holds the last one, nothing is done.
 
     Raises:
         LookupError, TypeError, ValueError: a row or a grader does not fit; nothing was trained.
+        Abstained: the measure did.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     reward: Any = trl_reward(grade)  # TRL's type admits functions of its own names only
     reward.check(rows)
-    ColumnGrader(measure).check_rows(unseen)
+    measuring = ColumnGrader(measure)
+    if measuring.is_async:
+        raise TypeError(f"{measuring.name} is async: measure with a synchronous grader")
+    measuring.check_rows(unseen)
+    checkpoint = get_last_checkpoint(str(out))
+    if checkpoint and int(checkpoint.rpartition("-")[2]) >= settings.steps:
+        return read_curve(out / "curve.jsonl")
     tokenizer = AutoTokenizer.from_pretrained(policy, padding_side="left")
     cuda = torch.cuda.is_available()
     model = AutoModelForCausalLM.from_pretrained(
         policy, dtype=torch.bfloat16 if cuda else torch.float32, use_safetensors=True
     )
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(out / "tensorboard")
-    curve = Curve(out / "curve.jsonl", tokenizer, unseen, measure, settings, reward.__name__)
+    curve = Curve(out / "curve.jsonl", tokenizer, unseen, measuring, settings, reward.__name__)
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=reward,
@@ -163,11 +186,11 @@ def train(
             seed=settings.seed,
             bf16=cuda,
             use_cpu=not cuda,
-            gradient_checkpointing=cuda,
+            activation_checkpointing=cuda,
             report_to="tensorboard",
         ),
     )
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(out)))
+    trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_model(str(out / "policy"))
     return curve.points
 
@@ -180,29 +203,26 @@ class Curve(TrainerCallback):
         file: Path,
         tokenizer: PreTrainedTokenizerBase,
         unseen: Sequence[Row],
-        measure: Grade,
+        measure: ColumnGrader,
         settings: Settings,
         name: str,
     ) -> None:
         self.file = file
         self.tokenizer = tokenizer
         self.unseen = unseen
-        self.measure = ColumnGrader(measure)
+        self.measure = measure
         self.settings = settings
         self.name = name
         self.points: list[Point] = []
         self.logged: list[dict[str, float]] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Take up the curve where the checkpoint was made; measure at step 0."""
-        self.points = []
-        if state.global_step and self.file.exists():
-            lines = self.file.read_text(encoding="utf-8").splitlines()
-            points = [Point(**json.loads(line)) for line in lines]
-            self.points = [point for point in points if point.step <= state.global_step]
+        """Take up the curve where the checkpoint was made; measure before the first step."""
+        known = read_curve(self.file) if state.global_step else []
+        self.points = [point for point in known if point.step <= state.global_step]
         self._write()
         if not self.points:
-            self._measure(0, kwargs["model"])
+            self._measure(state.global_step, kwargs["model"])
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """Keep the numbers of one step; TRL logs after `on_step_end`."""
@@ -232,6 +252,8 @@ class Curve(TrainerCallback):
             lengths += (made != self.tokenizer.pad_token_id).sum(1).tolist()
         model.train()
         outcomes = [self.measure(text, row) for text, row in zip(texts, self.unseen, strict=True)]
+        if lost := [outcome for outcome in outcomes if outcome.score is None]:
+            raise Abstained(lost[0])  # the accuracy over what is left would be another one
         right = sum(outcome.score == 1.0 for outcome in outcomes)
         self.points.append(
             Point(
@@ -248,12 +270,20 @@ class Curve(TrainerCallback):
         self._write()
 
     def _mean(self, key: str) -> float | None:
-        values = [logs[key] for logs in self.logged if logs.get(key) == logs.get(key, 0.0)]
+        logged = [logs.get(key) for logs in self.logged]  # None or NaN where all abstained
+        values = [value for value in logged if value is not None and not math.isnan(value)]
         return round(sum(values) / len(values), 4) if values else None
 
     def _write(self) -> None:
         lines = "".join(json.dumps(asdict(point)) + "\n" for point in self.points)
         self.file.write_text(lines, encoding="utf-8")
+
+
+def read_curve(file: Path) -> list[Point]:
+    """Return the points of a `curve.jsonl`; none if there is no such file."""
+    if not file.exists():
+        return []
+    return [Point(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 # --- The command -------------------------------------------------------------------------------
@@ -300,7 +330,15 @@ def _load(data: str, split: str) -> list[Row]:
         )
     else:
         rows = load_dataset(data, "main", split=split)
-    return [_row(row["question"], row["answer"], INSTRUCTION) for row in rows]
+    made = []
+    for number, row in enumerate(rows):
+        if missing := {"question", "answer"} - set(row):
+            raise LookupError(
+                f"{data}, {split}, row {number}: no column {min(missing)!r} "
+                f"(columns: {', '.join(row)})"
+            )
+        made.append(_row(row["question"], row["answer"], INSTRUCTION))
+    return made
 
 
 def plot(points: Sequence[Point], file: str | Path) -> None:
@@ -310,8 +348,8 @@ def plot(points: Sequence[Point], file: str | Path) -> None:
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
     axes.plot([p.step for p in points], [p.accuracy for p in points], label="accuracy, unseen")
-    rewarded = [(p.step, p.reward) for p in points if p.reward is not None]
-    axes.plot(*zip(*rewarded, strict=True), "--", label="mean reward, training")
+    if rewarded := [(p.step, p.reward) for p in points if p.reward is not None]:
+        axes.plot(*zip(*rewarded, strict=True), "--", label="mean reward, training")
     axes.set_xlabel("optimiser step")
     axes.legend(frameon=False)
     figure.savefig(file)
@@ -327,10 +365,15 @@ def main(arguments: Sequence[str] | None = None) -> list[Point]:
         }  # all are options
     )
     grade, measure = load_grade(options.grade), load_grade(options.measure)
+    for grader in (grade, measure):
+        ColumnGrader(grader)  # refuses now what does not fit, not after the teaching
     if options.model:
         policy = options.model
-        rows, unseen = _load(options.data, "train"), _load(options.data, "test")
+        data = options.data or "openai/gsm8k"
+        rows, unseen = _load(data, "train"), _load(data, "test")
     else:
+        # So small a model gains little from a second thread, and one adds up alike on any machine.
+        torch.set_num_threads(1)
         policy = out / "taught"
         rows, unseen = small_data()
         if not (policy / "model.safetensors").exists():
@@ -352,8 +395,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", help="a policy of your own, folder or hub name")
     parser.add_argument(
         "--data",
-        default="openai/gsm8k",
-        help="for --model: hub name, or a folder of train.jsonl, test.jsonl",
+        help="for --model: hub name, by default openai/gsm8k, or a folder of train.jsonl, test.jsonl",
     )
     grader = "examples.rule_based.gsm8k:grade"
     parser.add_argument("--grade", default=grader, help="the reward, module:function")
@@ -361,7 +403,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--unseen", type=int, default=200, help="problems to measure on")
     for name, field in Settings.__dataclass_fields__.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=field.type, default=field.default)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.data and not options.model:
+        parser.error("--data is for --model: the small policy has problems of its own")
+    return options
 
 
 if __name__ == "__main__":

@@ -41,25 +41,30 @@ _NEVER_PASSED = ("completion", "completion_ids", "prompt")
 
 
 def trl_reward(
-    grade: Grade, reference: str = "answer", question: str = "question"
+    grade: Grade, reference: str = "answer", question: str = "question", name: str | None = None
 ) -> "TRLReward | AsyncTRLReward":
     """Return the reward function for a grader, of the kind that the grader is.
+
+    Args:
+        grade, reference, question: as `ColumnGrader`.
+        name: in TRL's metrics, by default the grader's; two reward functions need two names.
 
     Raises:
         TypeError, ValueError: as `ColumnGrader`; `reference` or `question` is a column that TRL
             does not pass on.
     """
     grader = ColumnGrader(grade, reference, question)
-    return AsyncTRLReward(grader) if grader.is_async else TRLReward(grader)
+    kind = AsyncTRLReward if grader.is_async else TRLReward
+    return kind(grader, name or grader.name)
 
 
 class _Reward:
-    def __init__(self, grader: ColumnGrader) -> None:
+    def __init__(self, grader: ColumnGrader, name: str) -> None:
         for column in grader.columns.values():
             if column in _NEVER_PASSED:
                 raise ValueError(f"TRL passes no column named {column!r} on: copy it to another")
         self.grader = grader
-        self.__name__ = grader.name  # TRL's name for its metrics
+        self.__name__ = name  # TRL reads it for its metrics
 
     def check(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Check a data set before training starts; see `ColumnGrader.check_rows`."""
@@ -71,6 +76,7 @@ class TRLReward(_Reward):
 
     def __call__(
         self,
+        /,  # a data set may have a column named self
         prompts: Sequence[Any],
         completions: Sequence[Any],
         log_extra: Callable[[str, list[Any]], None] | None = None,
@@ -102,6 +108,7 @@ class AsyncTRLReward(_Reward):
 
     async def __call__(
         self,
+        /,
         prompts: Sequence[Any],
         completions: Sequence[Any],
         log_extra: Callable[[str, list[Any]], None] | None = None,
@@ -126,11 +133,14 @@ def _rows(columns: Mapping[str, Any], size: int) -> list[dict[str, Any]]:
 
 
 def _text(completion: str | Sequence[Mapping[str, Any]]) -> str:
-    """The policy's last message."""
+    """What the policy said last: no tool's message, and "" where it said nothing."""
     if isinstance(completion, str):
         return completion
-    text: str = completion[-1]["content"]
-    return text
+    said = [message for message in completion if message["role"] == "assistant"]
+    content = said[-1].get("content") if said else None
+    if isinstance(content, list):  # of parts, where the policy reads images
+        return "".join(part.get("text") or "" for part in content)
+    return content or ""
 
 
 def _scores(
@@ -141,7 +151,7 @@ def _scores(
 ) -> list[float | None]:
     if log_extra:
         log_extra(f"{name}_reason", [outcome.reason.value for outcome in outcomes])
-    if log_metric:
+    if log_metric and outcomes:
         abstained = sum(outcome.score is None for outcome in outcomes)
         log_metric(f"abstained/{name}", abstained / len(outcomes))
     return [outcome.score for outcome in outcomes]

@@ -76,7 +76,12 @@ def make_problems(size: int, seed: int, unlike: tuple[Problem, ...] = ()) -> tup
         size: how many.
         seed: the same seed gives the same problems.
         unlike: problems whose questions must not come again: the training set, for a test set.
+
+    Raises:
+        ValueError: more than 100,000 in all; there are not many more.
     """
+    if size + len(unlike) > 100_000:
+        raise ValueError(f"{size + len(unlike):,} problems; at most 100,000 can be made")
     rng = random.Random(seed)
     seen = {problem.question for problem in unlike}
     problems: list[Problem] = []
