@@ -1,7 +1,7 @@
 """What the adapters of this folder have in common, and one table of them.
 
     >>> print(table(["trl_adapter"]).splitlines()[-1])
-    | TRL | 1.16.0 | `GRPOTrainer(reward_funcs=...)` | `None` | `left_out` | `trained` |
+    | TRL | 1.16.0 | None | `left_out` | `trained` | `GRPOTrainer(reward_funcs=...)` |
 
 Each adapter states in its `ADAPTER` how a framework is given the reward, and what an abstention
 becomes there. The conformance tests hold the framework, at that version, to it.
@@ -75,11 +75,11 @@ def adapters(modules: Iterable[str] | None = None) -> list[Adapter]:
 def table(modules: Iterable[str] | None = None) -> str:
     """Return the adapters as a table in Markdown, one line each."""
     lines = [
-        "| framework | checked with | hook | where a grader abstains | it becomes | checked |",
+        "| framework | checked with | where a grader abstains | it becomes | checked | hook |",
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {a.framework} | {a.version} | `{a.hook}` | `{a.abstention}` | `{a.becomes}` | `{a.checked}` |"
+        f"| {a.framework} | {a.version} | {a.abstention} | `{a.becomes}` | `{a.checked}` | `{a.hook}` |"
         for a in adapters(modules)
     ]
     return "\n".join(lines)
