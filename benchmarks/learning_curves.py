@@ -1,6 +1,6 @@
 """What a small policy learns from each reward of the book, and from rewards that are broken.
 
-    python -m benchmarks.learning_curves --work /tmp/curves
+    python -m benchmarks.learning_curves --work curves
 
 Each run teaches a small policy the format with its seed, then trains it for 160 steps of GRPO
 (`examples.training.train_gsm8k_grpo`, TRL) from one reward. What is measured is always the share of 200 unseen
@@ -34,6 +34,8 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +205,14 @@ def run(reward: str, seed: int, work: Path) -> None:
     out = work / f"{reward}-{seed}"
     settings = Settings(seed=seed, kl=0.8 if reward == "critic" else 0.0)
     points = train(taught, rows, unseen, grade, gsm8k.grade, out, settings)
-    line = {"reward": reward, "seed": seed, "points": [asdict(point) for point in points]}
+    line = {
+        "command": f"python -m benchmarks.learning_curves --work {work.name} --one {reward} {seed}",
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "versions": {name: version(name) for name in ("torch", "transformers", "trl")},
+        "reward": reward,
+        "seed": seed,
+        "points": [asdict(point) for point in points],
+    }
     with RESULTS.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
@@ -223,7 +232,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--reward", action="append", choices=REWARDS, help="default: all")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, a core for each")
-    parser.add_argument("--one", nargs=2, metavar=("REWARD", "SEED"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=2, metavar=("REWARD", "SEED"), help="make one run alone")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     if options.one:
