@@ -1,7 +1,7 @@
 """What the adapters of this folder have in common, and one table of them.
 
     >>> print(table(["trl_adapter"]).splitlines()[-1])
-    | TRL | 1.16.0 | None | `left_out` | `trained` | `GRPOTrainer(reward_funcs=...)` |
+    | TRL | 1.16.0 | `None` | `left_out` | `trained` | `GRPOTrainer(reward_funcs=...)` |
 
 Each adapter states in its `ADAPTER` how a framework is given the reward, and what an abstention
 becomes there. The conformance tests hold the framework, at that version, to it.
@@ -79,7 +79,7 @@ def table(modules: Iterable[str] | None = None) -> str:
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {a.framework} | {a.version} | {a.abstention} | `{a.becomes}` | `{a.checked}` | `{a.hook}` |"
+        f"| {a.framework} | {a.version} | `{a.abstention}` | `{a.becomes}` | `{a.checked}` | `{a.hook}` |"
         for a in adapters(modules)
     ]
     return "\n".join(lines)
