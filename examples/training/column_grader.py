@@ -22,12 +22,12 @@ import inspect
 import logging
 import os
 import threading
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ..outcome import Abstained, Outcome
 
-__all__ = ["ColumnGrader", "Grade", "wait_for"]
+__all__ = ["ColumnGrader", "Grade", "batch_rows", "wait_for"]
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +118,21 @@ class ColumnGrader:
             outcome = abstained.outcome
         return self._checked(outcome)
 
+    def grade_batch(
+        self, responses: Sequence[str], rows: Sequence[Mapping[str, Any]]
+    ) -> list[Outcome]:
+        """Grade B responses: an async grader all at once, a synchronous one in turn."""
+        if self.is_async:
+            return wait_for(self.run_batch(responses, rows))
+        return [self(response, row) for response, row in zip(responses, rows, strict=True)]
+
+    async def run_batch(
+        self, responses: Sequence[str], rows: Sequence[Mapping[str, Any]]
+    ) -> list[Outcome]:
+        """Grade B responses at once, awaited."""
+        pairs = zip(responses, rows, strict=True)
+        return await asyncio.gather(*(self.run(response, row) for response, row in pairs))
+
     def _call(self, arguments: dict[str, Any]) -> Any:
         try:
             return self.grade(**arguments)
@@ -178,6 +193,12 @@ class ColumnGrader:
         if outcome.score is None:
             logger.warning("%s: %s abstained: %s", outcome.reason, self.name, outcome.detail)
         return outcome
+
+
+def batch_rows(columns: Mapping[str, Any], size: int) -> list[dict[str, Any]]:
+    """Turn a batch's columns into its rows; what is no list of its size is the framework's own."""
+    lists = {k: v for k, v in columns.items() if isinstance(v, list) and len(v) == size}
+    return [{name: values[i] for name, values in lists.items()} for i in range(size)]
 
 
 def _name(function: object) -> str:

@@ -18,14 +18,13 @@ ms-swift's metric `reward` counts an abstention as 0 even so; `rewards/<name>/me
 Standard library only; ms-swift itself is not imported.
 """
 
-import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..outcome import Abstained, Outcome
 from .adapters import Adapter, Becomes, Checked
-from .column_grader import ColumnGrader, Grade
+from .column_grader import ColumnGrader, Grade, batch_rows
 
 __all__ = ["ADAPTER", "AsyncMSSwiftReward", "MSSwiftReward", "ms_swift_reward"]
 
@@ -118,13 +117,8 @@ class MSSwiftReward(_Reward):
         Raises:
             Abstained: nothing was measured, and ms-swift's settings would make it 0.0.
         """
-        rows = _rows(columns, len(completions))
-        return self._scores(
-            [
-                self.grader(completion, row)
-                for completion, row in zip(completions, rows, strict=True)
-            ]
-        )
+        rows = batch_rows(columns, len(completions))
+        return self._scores(self.grader.grade_batch(completions, rows))
 
 
 class AsyncMSSwiftReward(_Reward):
@@ -132,14 +126,8 @@ class AsyncMSSwiftReward(_Reward):
 
     async def __call__(self, completions: Sequence[str], **columns: Any) -> list[float | None]:
         """As `MSSwiftReward`, awaited."""
-        rows = _rows(columns, len(completions))
-        outcomes = await asyncio.gather(
-            *(
-                self.grader.run(completion, row)
-                for completion, row in zip(completions, rows, strict=True)
-            )
-        )
-        return self._scores(outcomes)
+        rows = batch_rows(columns, len(completions))
+        return self._scores(await self.grader.run_batch(completions, rows))
 
 
 def ms_swift_reward(
@@ -153,9 +141,3 @@ def ms_swift_reward(
     grader = ColumnGrader(grade, reference, question)
     base = AsyncMSSwiftReward if grader.is_async else MSSwiftReward
     return type(grader.name, (base,), {"grader": grader})  # its name is that of the metrics
-
-
-def _rows(columns: Mapping[str, Any], size: int) -> list[dict[str, Any]]:
-    """Turn the columns into rows; what is no list of the batch's length is ms-swift's own."""
-    lists = {k: v for k, v in columns.items() if isinstance(v, list) and len(v) == size}
-    return [{name: values[i] for name, values in lists.items()} for i in range(size)]

@@ -20,14 +20,13 @@ does, not what its authors promise: without dynamic sampling, a NaN ruins the we
 Standard library only; nemo-rl, ray and torch (`nemo_rl`) are imported by `environment()`.
 """
 
-import asyncio
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..outcome import Outcome
 from .adapters import Adapter, Becomes, Checked
-from .column_grader import ColumnGrader, Grade, wait_for
+from .column_grader import ColumnGrader, Grade
 
 __all__ = ["ADAPTER", "NeMoRLReward", "nemo_rl_reward"]
 
@@ -85,14 +84,7 @@ class NeMoRLReward:
             LookupError: no message is the assistant's, or a column is missing.
             TypeError: a column is of the wrong type.
         """
-        pairs = list(zip(map(_response, message_log_batch), metadata, strict=True))
-        if not self.grader.is_async:
-            return [self.grader(response, row) for response, row in pairs]
-
-        async def together() -> list[Outcome]:
-            return await asyncio.gather(*(self.grader.run(*pair) for pair in pairs))
-
-        return wait_for(together())
+        return self.grader.grade_batch(list(map(_response, message_log_batch)), metadata)
 
     def environment(self) -> Any:
         """Return the class of the environment, a Ray actor's, made with `(cfg)`.

@@ -28,7 +28,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -359,11 +359,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Point]:
     """Run the command; see the module's docstring, or `--help`."""
     options = _parse(arguments)
     out = Path(options.out)
-    settings = Settings(
-        **{
-            name: getattr(options, name) for name in Settings.__dataclass_fields__
-        }  # all are options
-    )
+    settings = Settings(**{field.name: getattr(options, field.name) for field in fields(Settings)})
     grade, measure = load_grade(options.grade), load_grade(options.measure)
     for grader in (grade, measure):
         ColumnGrader(grader)  # refuses now what does not fit, not after the teaching
@@ -401,8 +397,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--grade", default=grader, help="the reward, module:function")
     parser.add_argument("--measure", default=grader, help="what the curve shows")
     parser.add_argument("--unseen", type=int, default=200, help="problems to measure on")
-    for name, field in Settings.__dataclass_fields__.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=field.type, default=field.default)
+    for field in fields(Settings):
+        option: Any = field.type  # int or float
+        parser.add_argument(
+            "--" + field.name.replace("_", "-"),
+            type=option,
+            default=field.default,
+            help="see `Settings`",
+        )
     options = parser.parse_args(arguments)
     if options.data and not options.model:
         parser.error("--data is for --model: the small policy has problems of its own")

@@ -15,13 +15,12 @@ score, `None` counts as 0 in the sum: so combine graders first, with `combine.py
 Standard library only; TRL itself is not imported.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..outcome import Outcome
 from .adapters import Adapter, Becomes, Checked
-from .column_grader import ColumnGrader, Grade
+from .column_grader import ColumnGrader, Grade, batch_rows
 
 __all__ = ["ADAPTER", "AsyncTRLReward", "TRLReward", "trl_reward"]
 
@@ -95,11 +94,8 @@ class TRLReward(_Reward):
         Returns:
             B scores, `None` for each abstention.
         """
-        rows = _rows(columns, len(completions))
-        outcomes = [
-            self.grader(_text(completion), row)
-            for completion, row in zip(completions, rows, strict=True)
-        ]
+        texts = list(map(_text, completions))
+        outcomes = self.grader.grade_batch(texts, batch_rows(columns, len(texts)))
         return _scores(self.__name__, outcomes, log_extra, log_metric)
 
 
@@ -116,20 +112,9 @@ class AsyncTRLReward(_Reward):
         **columns: Any,
     ) -> list[float | None]:
         """As `TRLReward`, awaited."""
-        rows = _rows(columns, len(completions))
-        outcomes = await asyncio.gather(
-            *(
-                self.grader.run(_text(completion), row)
-                for completion, row in zip(completions, rows, strict=True)
-            )
-        )
+        texts = list(map(_text, completions))
+        outcomes = await self.grader.run_batch(texts, batch_rows(columns, len(texts)))
         return _scores(self.__name__, outcomes, log_extra, log_metric)
-
-
-def _rows(columns: Mapping[str, Any], size: int) -> list[dict[str, Any]]:
-    """Turn the columns into rows; what is no list of the batch's length is TRL's own."""
-    lists = {k: v for k, v in columns.items() if isinstance(v, list) and len(v) == size}
-    return [{name: values[i] for name, values in lists.items()} for i in range(size)]
 
 
 def _text(completion: str | Sequence[Mapping[str, Any]]) -> str:

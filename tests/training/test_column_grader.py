@@ -541,3 +541,20 @@ def test_a_response_that_is_taken_by_position_only_is_refused() -> None:
 
     with pytest.raises(TypeError, match="by that name"):
         ColumnGrader(by_position)
+
+
+@pytest.mark.parametrize("grade_one", [gsm8k.grade, functools.partial(gsm8k.grade)])
+def test_a_batch_is_graded_in_order_and_like_one_by_one(grade_one: Any) -> None:
+    responses, rows = ["#### 1", "#### 3", "#### 3"], [{"answer": f"#### {n}"} for n in (1, 2, 3)]
+
+    async def later(response: str, reference: str) -> Outcome:
+        await asyncio.sleep(0.01 if reference == "#### 1" else 0)
+        return gsm8k.grade(response, reference)
+
+    for grader in (ColumnGrader(grade_one), ColumnGrader(later)):
+        expected = [grader(response, row) for response, row in zip(responses, rows, strict=True)]
+        assert [outcome.score for outcome in expected] == [1.0, 0.0, 1.0]
+        assert grader.grade_batch(responses, rows) == expected
+        assert asyncio.run(grader.run_batch(responses, rows)) == expected
+        with pytest.raises(ValueError, match="argument"):
+            grader.grade_batch(responses, rows[:2])

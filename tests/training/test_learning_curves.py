@@ -56,6 +56,12 @@ def test_a_bad_reward_rises_while_accuracy_falls(
         assert points[-1]["reward"] > points[1]["reward"]
 
 
+def test_what_rings_where_being_late_is_learnt(curves: dict[str, dict[int, Points]]) -> None:
+    for points in curves["deadline-zero"].values():
+        assert points[-1]["length"] > 35
+        assert points[-1]["no_variance"] > 0.8
+
+
 def test_the_naive_reward_is_hacked_within_twenty_steps(
     curves: dict[str, dict[int, Points]],
 ) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from graders import grade
 
 from examples.outcome import Abstained, Outcome, Reason
 from examples.training.nemo_rl_adapter import ADAPTER, nemo_rl_reward
@@ -64,13 +65,6 @@ def nemo_rl(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
         if parent:
             setattr(sys.modules[parent], child, module)
     return registered
-
-
-def grade(response: str, reference: str) -> Outcome:
-    if response == "lost":
-        return Outcome(None, Reason.JUDGE_UNREACHABLE)
-    right = response == reference
-    return Outcome(float(right), Reason.CORRECT if right else Reason.WRONG)
 
 
 def conversation(response: str) -> list[dict[str, str]]:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse, ClientSession
 from aiohttp.test_utils import TestClient, TestServer
+from graders import grade, grade_with_question
 
 from examples.outcome import Abstained, Outcome, Reason
 from examples.training.openrlhf_adapter import ENDINGS, OpenRLHFReward, openrlhf_reward
@@ -22,18 +23,6 @@ from examples.training.serve_openrlhf import MAX_BODY, TOKEN_VARIABLE, load_rewa
 
 SNIPPET = Path(__file__).parent / "snippets" / "openrlhf_gsm8k.py"
 PROMPT = "<|user|>8*9?<|assistant|>"
-
-
-def grade(response: str, reference: str) -> Outcome:
-    if response == "lost":
-        return Outcome(None, Reason.JUDGE_UNREACHABLE)
-    right = response == reference
-    return Outcome(float(right), Reason.CORRECT if right else Reason.WRONG)
-
-
-async def grade_async(question: str, response: str, reference: str) -> Outcome:
-    await asyncio.sleep(0)
-    return grade(response, f"{question} {reference}")
 
 
 def call(
@@ -51,14 +40,14 @@ def test_a_response_is_scored_as_a_float(response: str, score: float) -> None:
 
 def test_an_async_grader_is_waited_for() -> None:
     label = {"question": "8*9?", "answer": "72"}
-    assert call(openrlhf_reward(grade_async), "8*9? 72", label)["rewards"] == 1.0
+    assert call(openrlhf_reward(grade_with_question), "8*9? 72", label)["rewards"] == 1.0
 
 
 def test_a_label_that_is_a_dict_holds_columns() -> None:
     reward = openrlhf_reward(grade, reference="solution")
     assert call(reward, "72", {"solution": "72", "other": 1})["rewards"] == 1.0
     with pytest.raises(TypeError, match="reads answer and question: the label must be a dict"):
-        call(openrlhf_reward(grade_async), "72", "72")
+        call(openrlhf_reward(grade_with_question), "72", "72")
 
 
 def test_an_abstention_is_no_reward_and_a_score_of_nan(caplog: pytest.LogCaptureFixture) -> None:
@@ -155,13 +144,13 @@ def test_a_reward_model_needs_no_label() -> None:
 def test_a_data_set_is_checked_before_training() -> None:
     openrlhf_reward(grade).check([{"answer": "72"}, {"answer": ["72", "72.0"]}])
     openrlhf_reward(grade).check([{"label": "72"}], label_key="label")
-    openrlhf_reward(grade_async).check([{"x": {"question": "?", "answer": "72"}}], "x")
+    openrlhf_reward(grade_with_question).check([{"x": {"question": "?", "answer": "72"}}], "x")
     with pytest.raises(LookupError, match="row 1: no column 'answer'"):
         openrlhf_reward(grade).check([{"answer": "72"}, {"solution": "72"}])
     with pytest.raises(LookupError, match="row 0: the label is empty"):
         openrlhf_reward(grade).check([{"answer": ""}])
-    with pytest.raises(TypeError, match="row 0: grade_async reads answer and question"):
-        openrlhf_reward(grade_async).check([{"answer": "72"}])
+    with pytest.raises(TypeError, match="row 0: grade_with_question reads answer and question"):
+        openrlhf_reward(grade_with_question).check([{"answer": "72"}])
     with pytest.raises(TypeError, match="row 0: column 'answer' holds int"):
         openrlhf_reward(grade).check([{"answer": 72}])
     with pytest.raises(LookupError, match="no rows"):
@@ -170,7 +159,7 @@ def test_a_data_set_is_checked_before_training() -> None:
 
 def test_one_column_cannot_be_both() -> None:
     with pytest.raises(ValueError, match="the same column"):
-        openrlhf_reward(grade_async, reference="x", question="x")
+        openrlhf_reward(grade_with_question, reference="x", question="x")
 
 
 # --- The server -----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from graders import grade, grade_with_question
 
 from examples.outcome import Abstained, Outcome, Reason
 from examples.training.slime_adapter import ADAPTER, SlimeReward, keep_measured, slime_reward
@@ -44,18 +45,6 @@ def slime(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [*names, "slime.rollout.filter_hub.base_types"]:
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     sys.modules["slime.rollout.filter_hub.base_types"].DynamicFilterOutput = DynamicFilterOutput  # type: ignore[attr-defined]
-
-
-def grade(response: str, reference: str) -> Outcome:
-    if response == "lost":
-        return Outcome(None, Reason.JUDGE_UNREACHABLE)
-    right = response == reference
-    return Outcome(float(right), Reason.CORRECT if right else Reason.WRONG)
-
-
-async def grade_async(question: str, response: str, reference: str) -> Outcome:
-    await asyncio.sleep(0)
-    return grade(response, f"{question} {reference}")
 
 
 def score(reward: SlimeReward, sample: Any) -> Any:
@@ -106,7 +95,7 @@ def test_a_group_is_scored_at_once_and_in_order() -> None:
 
 
 def test_the_question_comes_from_the_metadata() -> None:
-    reward = slime_reward(grade_async, question="problem")
+    reward = slime_reward(grade_with_question, question="problem")
     assert score(reward, Sample("8*9? 72", metadata={"problem": "8*9?"})) == 1.0
 
 
@@ -117,7 +106,7 @@ def test_a_list_of_references_is_a_label() -> None:
     assert score(slime_reward(any_of), Sample("72", label=["0", "72"])) == 1.0
 
 
-@pytest.mark.parametrize("grader", [grade, grade_async])
+@pytest.mark.parametrize("grader", [grade, grade_with_question])
 def test_an_abstention_is_none(grader: Any, caplog: pytest.LogCaptureFixture) -> None:
     async def lost(response: str, reference: str) -> Outcome:
         raise Abstained(Outcome(None, Reason.TIMED_OUT))
@@ -185,15 +174,15 @@ def test_a_sample_that_cannot_be_graded_is_an_error(
 
 def test_a_missing_question_is_an_error() -> None:
     with pytest.raises(LookupError, match="no column 'question'"):
-        score(slime_reward(grade_async), Sample("72"))
+        score(slime_reward(grade_with_question), Sample("72"))
 
 
 def test_a_data_set_is_checked_before_training() -> None:
     rows = [{"answer": "72", "extra": {"question": "8*9?"}}, {"answer": "1", "extra": {}}]
     slime_reward(grade).check(rows, label_key="answer")
-    slime_reward(grade_async).check(rows[:1], "answer", "extra")
+    slime_reward(grade_with_question).check(rows[:1], "answer", "extra")
     with pytest.raises(LookupError, match="row 1: no column 'question'"):
-        slime_reward(grade_async).check(rows, "answer", "extra")
+        slime_reward(grade_with_question).check(rows, "answer", "extra")
     with pytest.raises(LookupError, match=r"row 0: .*--label-key"):
         slime_reward(grade).check(rows)
     with pytest.raises(LookupError, match="no rows"):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
+from graders import asks, grade, grade_async
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -29,19 +30,6 @@ from examples.training.word_problems import make_problems
 DOWN = Outcome(None, Reason.JUDGE_UNREACHABLE, "no route")
 
 
-def grade(response: str, reference: str) -> Outcome:
-    if reference == "broken":
-        return Outcome(None, Reason.BAD_REFERENCE)
-    if response == reference:
-        return Outcome(1.0, Reason.CORRECT)
-    return Outcome(0.0, Reason.WRONG)
-
-
-async def grade_async(response: str, reference: str) -> Outcome:
-    await asyncio.sleep(0)
-    return grade(response, reference)
-
-
 def raises_abstained(response: str, reference: str) -> Outcome:
     raise Abstained(DOWN)
 
@@ -56,10 +44,6 @@ def is_broken(response: str) -> Outcome:
 
 async def is_broken_async(response: str) -> Outcome:
     raise ZeroDivisionError("a bug")
-
-
-def asks(question: str, response: str) -> Outcome:
-    return Outcome(float(question == "8 * 9?"), Reason.SCORED)
 
 
 BOTH = pytest.mark.parametrize("grader", [grade, grade_async])

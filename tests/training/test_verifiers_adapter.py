@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from graders import asks, grade, grade_async
 
-from examples.outcome import Abstained, Outcome, Reason
+from examples.outcome import Abstained, Outcome
 from examples.training.verifiers_adapter import ADAPTER, verifiers_reward
 
 
@@ -37,23 +38,6 @@ class Trace:
     @property
     def agent(self) -> SimpleNamespace:
         return SimpleNamespace(config=SimpleNamespace(timeout=self.timeout))
-
-
-def grade(response: str, reference: str) -> Outcome:
-    if reference == "broken":
-        return Outcome(None, Reason.BAD_REFERENCE, "no number in it")
-    if response == reference:
-        return Outcome(1.0, Reason.CORRECT)
-    return Outcome(0.0, Reason.WRONG)
-
-
-async def grade_async(response: str, reference: str) -> Outcome:
-    await asyncio.sleep(0)
-    return grade(response, reference)
-
-
-def asks(question: str, response: str) -> Outcome:
-    return Outcome(float(question == "8 * 9?"), Reason.SCORED)
 
 
 def score(grader: Callable[..., Any], data: Data, trace: Trace, **columns: Any) -> float:

@@ -7,22 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from graders import asks, grade, grade_async
 
 from examples.outcome import Abstained, Outcome, Reason
 from examples.training.verl_adapter import ADAPTER, verl_reward
-
-
-def grade(response: str, reference: str) -> Outcome:
-    if reference == "broken":
-        return Outcome(None, Reason.BAD_REFERENCE, "no number in it")
-    if response == reference:
-        return Outcome(1.0, Reason.CORRECT)
-    return Outcome(0.0, Reason.WRONG)
-
-
-async def grade_async(response: str, reference: str) -> Outcome:
-    await asyncio.sleep(0)
-    return grade(response, reference)
 
 
 def raises_abstained(response: str, reference: str) -> Outcome:
@@ -35,10 +23,6 @@ def is_broken(response: str, reference: str) -> Outcome:
 
 async def is_broken_async(response: str, reference: str) -> Outcome:
     raise ZeroDivisionError("a bug")
-
-
-def asks(question: str, response: str) -> Outcome:
-    return Outcome(float(question == "8 * 9?"), Reason.SCORED)
 
 
 def score(grader: Callable[..., Any], *arguments: Any, **columns: Any) -> dict[str, Any]:
