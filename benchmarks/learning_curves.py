@@ -21,7 +21,7 @@ The rewards:
 - `naive`: right if the reference is among the numbers of the response.
 - `zero-N`, `abstain-N`: `rules`, but N% of the calls fail, at random; what fails scores 0.0, or abstains.
 - `deadline-zero`, `deadline-abstain`: 1.0 for right, -1.0 for wrong, and a deadline that every response of more than two
-  lines passes: it scores 0.0, or abstains.
+  lines misses: it scores 0.0, or abstains.
 """
 
 import argparse
@@ -37,8 +37,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
+from examples.critic_like.alignment_critic import Critic
 from examples.generative.base_judge import BaseJudge, Reply
 from examples.outcome import Outcome, Reason
 from examples.rule_based import gsm8k
@@ -85,7 +85,7 @@ def faulty(share: float, seed: int, abstains: bool) -> Grade:
 
 
 def late(abstains: bool) -> Grade:
-    """Right 1.0, wrong -1.0; what has more than two lines passes the deadline."""
+    """Right 1.0, wrong -1.0; what has more than two lines misses the deadline."""
 
     def grade(response: str, reference: str) -> Outcome:
         if response.count("\n") > 1:
@@ -110,29 +110,16 @@ class RulesJudge(BaseJudge):
         return await self.grade(question, answer or "", reference.removeprefix("#### "))
 
 
-def make_critic(taught: Path, folder: Path, seed: int) -> Any:
+def make_critic(taught: Path, folder: Path, seed: int) -> Critic:
     """Train a critic on pairs, with the command that readers use."""
-    from examples.critic_like.alignment_critic import Critic
-
     if not (folder / "model.safetensors").exists():
         pairs = folder.with_suffix(".jsonl")
-        pairs.write_text(
-            "".join(json.dumps(pair) + "\n" for pair in _pairs(seed)), encoding="utf-8"
-        )
-        command = [sys.executable, "-m", "examples.critic_like.train_critic", "--base", str(taught)]
-        command += [
-            "--pairs",
-            str(pairs),
-            "--out",
-            str(folder),
-            "--learning-rate",
-            "1e-3",
-            "--epochs",
-            "6",
-        ]
-        subprocess.run(  # noqa: S603
-            [*command, "--seed", str(seed)], check=True, capture_output=True
-        )
+        lines = "".join(json.dumps(pair) + "\n" for pair in _pairs(seed))
+        pairs.write_text(lines, encoding="utf-8")
+        options = f"--learning-rate 1e-3 --epochs 6 --seed {seed}".split()
+        command = [sys.executable, "-m", "examples.critic_like.train_critic", *options]
+        command += ["--base", str(taught), "--pairs", str(pairs), "--out", str(folder)]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603
     return Critic.load(str(folder), device="cpu")
 
 
@@ -172,13 +159,12 @@ def make_grade(reward: str, seed: int, taught: Path, work: Path) -> Grade:
     if reward == "judge":
         return RulesJudge(decoys=0).grade_number
     if reward in ("critic", "critic-free", "combined"):
-        critic = make_critic(taught, work / f"model-{seed}", seed)
+        # One each, the same for a seed: two runs at a time must not write one folder.
+        critic = make_critic(taught, work / f"model-{reward}-{seed}", seed)
 
         def by_critic(question: str, response: str) -> Outcome:
-            messages = [("user", question), ("assistant", response)]
-            outcome: Outcome = critic.grade(
-                [{"role": role, "content": text} for role, text in messages]
-            )
+            asked = {"role": "user", "content": question}
+            outcome = critic.grade([asked, {"role": "assistant", "content": response}])
             if outcome.score is None:
                 return outcome
             return Outcome(1 / (1 + math.exp(-outcome.score)), Reason.SCORED)
