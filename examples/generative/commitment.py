@@ -606,13 +606,18 @@ def _is_candidate(p: _Place, segment: list[Token]) -> bool:
         return False  # when they lived
     initials = "".join(t.text[0] for t in p.found)
     said = [t.text for t in segment]
-    if "".join(said) == initials or not {t.text for t in p.found}.isdisjoint(said):
+    if "".join(said) == initials:  # of a Chinese name, whose tokens are characters, the whole
+        return False
+    # One Chinese character in common makes no name the same, but 李白，字太白 gives his other one.
+    shared = {t.text for t in p.found if t.kind != "cjk" or said[0] in "字号"}
+    if not shared.isdisjoint(said):
         return False
     return segment[0].kind != "cjk" or all(t.text not in "是在为于的了有由" for t in segment)
 
 
 # --- Checks: Chinese, and the question ------------------------------------------------------------
 
+_LOOSE = " \t-"  # between Chinese characters these say no more than nothing would
 _CHINESE_BEFORE = frozenset("是为叫由于在即乃的到以被名称位自从")
 _CHINESE_AFTER = frozenset("是在于为也就位所和的")
 _NEUTRAL = _CHINESE_BEFORE | _CHINESE_AFTER | frozenset("答案正确最终这那个它他她此该因")
@@ -636,7 +641,8 @@ def _begins_chinese(p: _Place) -> bool:
             before = p.read.tokens[k : p.i]
             break
     copula = max((k for k, t in enumerate(before) if t.text in "是为叫即"), default=-1)
-    if before and not p.read.gap(p.i):
+    gap = p.read.gap(p.i)
+    if before and not (gap.strip(_LOOSE) or (gap and p.found[0].kind != "cjk")):
         left, pair = before[-1], "".join(t.raw for t in before[-2:])
         if left.kind == "cjk" and left.text not in _CHINESE_BEFORE and pair not in p.asked.text:
             if copula < 0 or left.text not in _ROLE:
@@ -647,7 +653,10 @@ def _begins_chinese(p: _Place) -> bool:
 
 def _ends_chinese(p: _Place) -> bool:
     behind = p.behind
-    if not behind or p.read.gap(p.j) or behind[0].kind != "cjk":
+    if not behind or behind[0].kind != "cjk":
+        return True
+    gap = p.read.gap(p.j)
+    if gap.strip(_LOOSE) or (gap and p.found[-1].kind != "cjk"):
         return True
     if behind[0].text in "市省县州国" and p.found[-1].kind == "cjk":  # 巴黎市 is 巴黎
         suffix, *behind = behind

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -416,3 +417,24 @@ def test_answers_of_five_systems(half: int) -> None:
             agreed += measured == float(row[f"judge_{system}"])
     assert agreed / decided >= 0.99
     assert decided / total >= 0.5
+
+
+@pytest.mark.parametrize("question", ["What is the capital?", "英国的首都叫什么？"])
+@pytest.mark.parametrize(
+    "separator", [" ", "\t", " - ", ", ", "，", "；", "。", "\n", "\n- ", "、", "或", "/", "—"]
+)
+def test_of_two_chinese_names_none_is_accepted_even_if_they_share_characters(
+    question: str, separator: str
+) -> None:
+    names = ["里昂", "马德里", "德里", "里约", "罗马", "马尼拉", "北京", "南京", "东京", "巴黎"]
+    for one, other in permutations(names, 2):
+        for lead in ("", "是", "答案是"):
+            for reference in (one, other):
+                assert score(question, lead + one + separator + other, [reference]) != 1.0
+
+
+@pytest.mark.parametrize(
+    "response", ["首都 巴黎", "法国的首都是 巴黎。", "巴黎 是法国的首都", "是 巴黎", "巴黎，法国"]
+)
+def test_a_space_in_a_chinese_sentence_parts_no_candidates(response: str) -> None:
+    assert score("法国的首都是哪里？", response, ["巴黎"]) == 1.0
