@@ -42,7 +42,7 @@ from examples.generative.deep_research_judge import Judge
 from examples.generative.normalise import words
 from examples.generative.prompts import quote
 from examples.generative.reply_cache import ReplyCache
-from examples.outcome import Outcome
+from examples.shared.outcome import Outcome
 
 SYSTEMS = ("fid", "gpt35", "chatgpt", "gpt4", "newbing")
 GENERATIVE = Path(__file__).parent.parent / "examples" / "generative"

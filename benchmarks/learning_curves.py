@@ -40,8 +40,8 @@ from pathlib import Path
 
 from examples.critic_like.alignment_critic import Critic
 from examples.generative.base_judge import BaseJudge, Reply
-from examples.outcome import Outcome, Reason
 from examples.rule_based import gsm8k
+from examples.shared.outcome import Outcome, Reason
 from examples.training.column_grader import Grade
 from examples.training.combine import overlong_penalty, shape, weighted_sum
 from examples.training.small_policy import teach_format

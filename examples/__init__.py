@@ -1,1 +1,1 @@
-"""Reward functions to copy: one folder a chapter, and `outcome.py` beside them."""
+"""Reward functions to copy: one folder a chapter, and `shared` beside them."""

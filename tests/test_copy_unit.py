@@ -1,4 +1,4 @@
-"""The unit to copy is one chapter's folder and outcome.py; copied, it works under any name."""
+"""The unit to copy is one chapter's folder and shared; copied, it works under any name."""
 
 import ast
 import re
@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-CHAPTERS = sorted(folder.name for folder in EXAMPLES.iterdir() if (folder / "__init__.py").exists())
-MODULES = sorted(path for chapter in CHAPTERS for path in (EXAMPLES / chapter).glob("*.py"))
+FOLDERS = sorted(folder.name for folder in EXAMPLES.iterdir() if (folder / "__init__.py").exists())
+CHAPTERS = [name for name in FOLDERS if name != "shared"]
+MODULES = sorted(path for name in FOLDERS for path in (EXAMPLES / name).glob("*.py"))
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_chapter_is_imported_from_another_package(chapter: str, tmp_path: Path) -> None:
     package = tmp_path / "acme" / "rewards"
     package.mkdir(parents=True)
-    shutil.copy(EXAMPLES / "outcome.py", package)
+    shutil.copytree(EXAMPLES / "shared", package / "shared")
     shutil.copytree(EXAMPLES / chapter, package / chapter)
     names = [
         f"acme.rewards.{chapter}.{path.stem}" for path in (EXAMPLES / chapter).glob("[!_]*.py")
@@ -37,7 +38,7 @@ def test_a_chapter_is_imported_from_another_package(chapter: str, tmp_path: Path
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_module_imports_what_it_says(path: Path) -> None:
-    """The standard library, `..outcome`, its chapter, and what its docstring names; nothing else."""
+    """The standard library, `..shared`, its chapter, and what its docstring names; nothing else."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     docstring = ast.get_docstring(tree) or ""
     for node in ast.walk(tree):
@@ -45,7 +46,9 @@ def test_a_module_imports_what_it_says(path: Path) -> None:
             names = [node.module] if node.module else [alias.name for alias in node.names]
             assert all((path.parent / f"{name}.py").exists() for name in names), names
         elif isinstance(node, ast.ImportFrom) and node.level:
-            assert (node.level, node.module) == (2, "outcome"), f"{path}:{node.lineno}"
+            where = f"{path}:{node.lineno}"
+            assert (node.level, str(node.module).partition(".")[0]) == (2, "shared"), where
+            assert path.parent.name != "shared", where
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
             for name in names:

@@ -36,7 +36,7 @@ from transformers import (
 )
 from transformers.utils.hub import cached_file
 
-from ..outcome import Outcome, Reason
+from ..shared.outcome import Outcome, Reason
 from .conversations import Conversation, encode
 from .prompts import messages_of_prompt
 

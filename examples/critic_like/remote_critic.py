@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from ..outcome import Outcome, Reason
+from ..shared.outcome import Outcome, Reason
 from .prompts import messages_of_prompt
 
 __all__ = ["RemoteCriticReward", "read_token", "remote_critic_reward_fn", "score"]

@@ -28,7 +28,7 @@ from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
-from ..outcome import Abstained, Outcome, Reason
+from ..shared.outcome import Abstained, Outcome, Reason
 from .deadline_pool import DeadlinePool
 
 __all__ = ["AsyncRewardWrapper"]

@@ -33,7 +33,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from typing import Any, ParamSpec, Self, TypeVar
 
-from ..outcome import Abstained, Outcome, Reason
+from ..shared.outcome import Abstained, Outcome, Reason
 
 __all__ = ["DeadlinePool", "PoolReport", "Times"]
 

@@ -30,7 +30,7 @@ import signal
 import time
 from typing import Any
 
-from ..outcome import Abstained, Outcome, Reason
+from ..shared.outcome import Abstained, Outcome, Reason
 
 __all__ = ["faulty_reward_fn"]
 

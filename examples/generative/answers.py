@@ -30,7 +30,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import permutations
 
-from ..outcome import Outcome, Reason
+from ..shared.outcome import Outcome, Reason
 from .commitment import committed
 from .no_answer import why_no_answer
 from .normalise import Words, core, words

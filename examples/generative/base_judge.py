@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from ..outcome import Abstained, Outcome, Reason
+from ..shared.outcome import Abstained, Outcome, Reason
 from .answers import decide, final_answer
 from .canaries import Canary, CanaryFailure, make_canaries, make_decoys
 from .prompts import ENGLISH, Prompt

@@ -17,10 +17,8 @@ import email.utils
 import json
 import math
 import os
-import threading
 import time
-from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +27,8 @@ from typing import Any
 from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI
 from tenacity import AsyncRetrying, retry_if_exception, wait_exception, wait_random_exponential
 
-from ..outcome import Abstained, Outcome, Reason
+from ..shared.loop import submit, wait_for
+from ..shared.outcome import Abstained, Outcome, Reason
 from .base_judge import BaseJudge, Item, Reply
 from .prompts import ENGLISH, Prompt
 from .reply_cache import ReplyCache
@@ -349,7 +348,7 @@ class DeepResearchReward:
             Abstained: no score was measured.
             RuntimeError: `JUDGE_BASE_URL` or `JUDGE_MODEL` is not set, nor given.
         """
-        return _submit(self._grade(question, completions, answer)).result().require_score()
+        return wait_for(self._grade(question, completions, answer)).require_score()
 
     async def run(
         self,
@@ -364,7 +363,7 @@ class DeepResearchReward:
         **columns: Any,
     ) -> float:
         """The same, awaited: for a workflow that is asynchronous itself."""
-        outcome = await asyncio.wrap_future(_submit(self._grade(question, completions, answer)))
+        outcome = await asyncio.wrap_future(submit(self._grade(question, completions, answer)))
         return outcome.require_score()
 
     async def _grade(self, question: str, response: str, reference: str | Sequence[str]) -> Outcome:
@@ -385,28 +384,8 @@ deep_research_reward_fn = DeepResearchReward()
 """AReaL's reward signature; `JUDGE_BASE_URL`, `JUDGE_MODEL`, `JUDGE_API_KEY` say who judges."""
 
 _judges: dict[tuple[str, str, str], Judge] = {}
-_loop: asyncio.AbstractEventLoop | None = None
-_starting = threading.Lock()
-
-
-def _submit(coroutine: Coroutine[Any, Any, Outcome]) -> "Future[Outcome]":
-    """Run a coroutine in the loop of this process, which the first call starts."""
-    global _loop
-    with _starting:
-        if _loop is None:
-            _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name="judge", daemon=True).start()
-    return asyncio.run_coroutine_threadsafe(coroutine, _loop)
-
-
-def _forget() -> None:
-    """A forked child has neither the thread nor the right to its parent's connections."""
-    global _loop, _starting
-    _loop, _starting = None, threading.Lock()
-    _judges.clear()
-
-
-os.register_at_fork(after_in_child=_forget)
+# A forked child has no right to its parent's connections.
+os.register_at_fork(after_in_child=_judges.clear)
 
 
 def _variable(name: str) -> str:

@@ -22,7 +22,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from ..outcome import Abstained, Outcome, Reason
+from ..shared.outcome import Abstained, Outcome, Reason
 from .base_judge import BaseJudge, Reply
 from .verdicts import CORRECT, INCORRECT
 

@@ -17,7 +17,7 @@ AReaL 1.0.
 import re
 from typing import Any
 
-from ..outcome import Outcome
+from ..shared.outcome import Outcome
 from . import math_answer
 from .statements import WINDOW
 

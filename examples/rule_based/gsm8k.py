@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ..outcome import Outcome, Reason
+from ..shared.outcome import Outcome, Reason
 from .numerals import CHINESE_DIGIT, DIGITS, NUMBER, SCALES, Number, decimal, normal, number
 from .statements import WINDOW, Reading, final_value
 

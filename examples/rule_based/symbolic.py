@@ -27,7 +27,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..outcome import Abstained, Outcome, Reason
+from ..shared.outcome import Abstained, Outcome, Reason
 from .trees import Node, Op, TooComplex
 
 __all__ = ["TIMEOUT_SECONDS", "differ", "equal", "guard", "ratio"]

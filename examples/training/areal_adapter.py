@@ -33,7 +33,7 @@ import pickle
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from ..outcome import Abstained
+from ..shared.outcome import Abstained
 from .adapters import Adapter, Becomes, Checked
 from .column_grader import ColumnGrader, Grade
 

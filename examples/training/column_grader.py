@@ -1,6 +1,6 @@
 """A grader that takes its arguments from the columns of a data set: what the adapters share.
 
-    >>> from ..outcome import Reason
+    >>> from ..shared.outcome import Reason
     >>> def grade(response: str, reference: str) -> Outcome:
     ...     right = response == reference
     ...     return Outcome(float(right), Reason.CORRECT if right else Reason.WRONG)
@@ -20,14 +20,13 @@ import asyncio
 import functools
 import inspect
 import logging
-import os
-import threading
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
 
-from ..outcome import Abstained, Outcome
+from ..shared.loop import wait_for
+from ..shared.outcome import Abstained, Outcome
 
-__all__ = ["ColumnGrader", "Grade", "batch_rows", "wait_for"]
+__all__ = ["ColumnGrader", "Grade", "batch_rows"]
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +35,6 @@ Grade = Callable[..., Outcome | Awaitable[Outcome]]
 
 `reference` and `question` may be left out: a reward model has no reference.
 """
-
-T = TypeVar("T")
 
 
 class ColumnGrader:
@@ -229,38 +226,3 @@ def _is_async(function: Any) -> bool:
 
 async def _awaited(outcome: Awaitable[Outcome]) -> Outcome:
     return await outcome
-
-
-_loop: asyncio.AbstractEventLoop | None = None
-_thread: threading.Thread | None = None
-_starting = threading.Lock()
-
-
-def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in the one loop that this process keeps for graders, and wait.
-
-    A judge's connections and limits belong to the loop that they were made in, so every call
-    of the process has to run in the same one.
-
-    Raises:
-        RuntimeError: called in that loop, which would wait for itself.
-    """
-    global _loop, _thread
-    with _starting:
-        if _loop is None:
-            _loop = asyncio.new_event_loop()
-            _thread = threading.Thread(target=_loop.run_forever, name="graders", daemon=True)
-            _thread.start()
-    if threading.current_thread() is _thread:
-        coroutine.close()
-        raise RuntimeError("an async grader waits for another one: await its `run` instead")
-    return asyncio.run_coroutine_threadsafe(coroutine, _loop).result()
-
-
-def _forget() -> None:
-    """A forked child has no such thread."""
-    global _loop, _starting
-    _loop, _starting = None, threading.Lock()
-
-
-os.register_at_fork(after_in_child=_forget)

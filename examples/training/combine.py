@@ -26,7 +26,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from ..outcome import Outcome, Reason
+from ..shared.outcome import Outcome, Reason
 
 __all__ = [
     "gate",

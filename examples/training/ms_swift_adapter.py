@@ -22,7 +22,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..outcome import Abstained, Outcome
+from ..shared.outcome import Abstained, Outcome
 from .adapters import Adapter, Becomes, Checked
 from .column_grader import ColumnGrader, Grade, batch_rows
 

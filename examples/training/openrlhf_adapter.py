@@ -31,7 +31,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..outcome import Outcome
+from ..shared.outcome import Outcome
 from .adapters import Adapter, Becomes, Checked
 from .column_grader import ColumnGrader, Grade
 

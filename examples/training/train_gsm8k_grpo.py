@@ -45,7 +45,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from ..outcome import Abstained
+from ..shared.outcome import Abstained
 from .column_grader import ColumnGrader, Grade
 from .small_policy import teach_format
 from .trl_adapter import trl_reward

@@ -18,7 +18,7 @@ Standard library only; TRL itself is not imported.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..outcome import Outcome
+from ..shared.outcome import Outcome
 from .adapters import Adapter, Becomes, Checked
 from .column_grader import ColumnGrader, Grade, batch_rows
 

@@ -26,7 +26,7 @@ Standard library only; verifiers itself is not imported.
 from collections.abc import Iterable
 from typing import Any
 
-from ..outcome import Abstained, Outcome, Reason
+from ..shared.outcome import Abstained, Outcome, Reason
 from .adapters import Adapter, Becomes, Checked
 from .column_grader import ColumnGrader, Grade
 

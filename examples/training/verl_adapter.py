@@ -25,7 +25,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ..outcome import Outcome
+from ..shared.outcome import Outcome
 from .adapters import Adapter, Becomes, Checked
 from .column_grader import ColumnGrader, Grade
 

@@ -46,7 +46,7 @@ The `score` is $s$, or the grader abstains.
 | right | 1.0 |
 | wrong | 0.0 |
 
-```{literalinclude} ../../examples/outcome.py
+```{literalinclude} ../../examples/shared/outcome.py
 :pyobject: Outcome
 :caption: The whole contract
 ```
@@ -98,7 +98,7 @@ ZH = """\
 | 对 | 1.0 |
 | 错 | 0.0 |
 
-```{literalinclude} ../../examples/outcome.py
+```{literalinclude} ../../examples/shared/outcome.py
 :pyobject: Outcome
 :caption: 完整的约定
 ```

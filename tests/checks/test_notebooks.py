@@ -135,7 +135,10 @@ def test_a_shown_cell_that_nbval_does_not_compare(book: Book, hide: str) -> None
 
 def test_a_traceback_through_a_file(book: Book) -> None:
     notebook = sound_notebook()
-    trace = ["File \x1b[32m~/book/examples/outcome.py:7\x1b[39m", "\x1b[31mAbstained\x1b[39m: no"]
+    trace = [
+        "File \x1b[32m~/book/examples/shared/outcome.py:7\x1b[39m",
+        "\x1b[31mAbstained\x1b[39m: no",
+    ]
     notebook.cells[4].outputs[0].traceback = trace
     write(book, notebook)
     problem = only_problem(book)

@@ -37,7 +37,7 @@ from examples.critic_like.alignment_critic import (
 from examples.critic_like.bases import minilm
 from examples.critic_like.conversations import encode, human_assistant_template
 from examples.critic_like.train_critic import Settings, load_base
-from examples.outcome import Abstained, Outcome, Reason
+from examples.shared.outcome import Abstained, Outcome, Reason
 
 KINDS = ["decoder", "encoder"]
 NEAR = 1e-5

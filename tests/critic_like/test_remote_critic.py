@@ -22,7 +22,7 @@ from examples.critic_like.alignment_critic import AlignmentCriticReward, Critic
 from examples.critic_like.prompts import messages_of_prompt
 from examples.critic_like.remote_critic import RemoteCriticReward, remote_critic_reward_fn, score
 from examples.critic_like.serve_critic import CriticServer
-from examples.outcome import Abstained, Outcome, Reason
+from examples.shared.outcome import Abstained, Outcome, Reason
 
 ROOT = Path(__file__).parent.parent.parent
 TEA = [{"role": "user", "content": "Tea?"}, {"role": "assistant", "content": "Yes, please."}]

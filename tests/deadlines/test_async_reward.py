@@ -20,7 +20,7 @@ import pytest
 
 from examples.deadlines.async_reward import AsyncRewardWrapper
 from examples.deadlines.faults import faulty_reward_fn
-from examples.outcome import Abstained, Outcome, Reason
+from examples.shared.outcome import Abstained, Outcome, Reason
 
 # A new worker need not import these, which takes longer than all else it does.
 multiprocessing.set_forkserver_preload(["numpy", "pytest", "examples.deadlines.faults"])

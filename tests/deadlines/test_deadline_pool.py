@@ -26,7 +26,7 @@ import pytest
 
 from examples.deadlines.deadline_pool import DeadlinePool, PoolReport
 from examples.deadlines.faults import faulty_reward_fn
-from examples.outcome import Abstained, Reason
+from examples.shared.outcome import Abstained, Reason
 
 # A new worker need not import these, which takes longer than all else it does.
 multiprocessing.set_forkserver_preload(["numpy", "pytest", "examples.deadlines.faults"])
@@ -671,7 +671,7 @@ def test_a_thousand_hostile_calls_harm_no_healthy_one(tmp_path: Path) -> None:
         from pathlib import Path
         from examples.deadlines.deadline_pool import DeadlinePool
         from examples.deadlines.faults import faulty_reward_fn
-        from examples.outcome import Abstained
+        from examples.shared.outcome import Abstained
 
         def resident(pids):
             text = [Path(f"/proc/{pid}/status").read_text() for pid in pids]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from examples.generative.answers import decide, final_answer
 from examples.generative.normalise import visible, words
-from examples.outcome import Reason
+from examples.shared.outcome import Reason
 
 HERE = Path(__file__).parent
 CASES: list[dict[str, Any]] = [

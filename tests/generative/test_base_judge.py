@@ -17,7 +17,7 @@ from examples.generative.canaries import (
     make_canaries,
     make_decoys,
 )
-from examples.outcome import Abstained, Outcome, Reason
+from examples.shared.outcome import Abstained, Outcome, Reason
 
 QUESTION = "Which river flows through Vienna?"
 OPEN = "The one that Strauss wrote his waltz about"  # only a model can tell

@@ -31,7 +31,7 @@ from examples.generative.deep_research_judge import (
 )
 from examples.generative.prompts import CHINESE
 from examples.generative.reply_cache import ReplyCache
-from examples.outcome import Abstained, Outcome, Reason
+from examples.shared.outcome import Abstained, Outcome, Reason
 
 ROOT = Path(__file__).parent.parent.parent
 QUESTION = "Which word opens the gate?"

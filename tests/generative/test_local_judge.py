@@ -11,7 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from examples.critic_like.bases import smollm2
 from examples.generative.local_judge import LocalJudge
-from examples.outcome import Outcome, Reason
+from examples.shared.outcome import Outcome, Reason
 
 QUESTION, REFERENCES = "What is the capital of Norway?", ["Oslo"]
 TEMPLATE = "{% for m in messages %}<s>{{ m.role }}\n{{ m.content }}{% endfor %}<s>assistant\n"

@@ -10,7 +10,7 @@ from openai import AsyncOpenAI
 
 from examples.generative.deep_research_judge import Judge
 from examples.generative.recorded_replies import RecordedReplies
-from examples.outcome import Outcome
+from examples.shared.outcome import Outcome
 
 NOWHERE = "http://127.0.0.1:9/v1"
 

@@ -2,8 +2,8 @@ r"""Geometry3K: the whole answer is compared, wherever it stands."""
 
 import pytest
 
-from examples.outcome import Abstained
 from examples.rule_based.geometry3k import geometry3k_reward_fn, grade
+from examples.shared.outcome import Abstained
 
 RIGHT = [
     (r"[2\sqrt{221}]", r"2 \sqrt { 221 }"),

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from examples.outcome import Abstained, Reason
 from examples.rule_based.gsm8k import extract_answer, grade, gsm8k_reward_fn
+from examples.shared.outcome import Abstained, Reason
 
 HERE = Path(__file__).parent
 CASES = [

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from examples.outcome import Abstained, Reason
 from examples.rule_based import symbolic
 from examples.rule_based.expression import read
 from examples.rule_based.math_answer import find_answer, grade, math_answer_reward_fn
 from examples.rule_based.trees import TooComplex, Unreadable
+from examples.shared.outcome import Abstained, Reason
 
 HERE = Path(__file__).parent
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from examples.outcome import Outcome, Reason
+from examples.shared.outcome import Outcome, Reason
 
 
 def grade(response: str, reference: str) -> Outcome:

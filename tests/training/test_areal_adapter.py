@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from examples.deadlines.async_reward import AsyncRewardWrapper
-from examples.outcome import Abstained, Outcome, Reason
 from examples.rule_based.gsm8k import grade as gsm8k_grade
+from examples.shared.outcome import Abstained, Outcome, Reason
 from examples.training.adapters import Becomes, table
 from examples.training.areal_adapter import (
     ADAPTER,

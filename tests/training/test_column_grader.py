@@ -5,10 +5,7 @@ import functools
 import inspect
 import logging
 import multiprocessing
-import os
 import pickle
-import select
-import signal
 import subprocess
 import sys
 import threading
@@ -21,9 +18,9 @@ from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples.outcome import Abstained, Outcome, Reason
 from examples.rule_based import gsm8k
-from examples.training.column_grader import ColumnGrader, wait_for
+from examples.shared.outcome import Abstained, Outcome, Reason
+from examples.training.column_grader import ColumnGrader
 
 RIGHT, WRONG = Outcome(1.0, Reason.CORRECT), Outcome(0.0, Reason.WRONG)
 DOWN = Outcome(None, Reason.JUDGE_UNREACHABLE, "no route")
@@ -360,7 +357,7 @@ def test_async_graders_all_run_in_one_loop_whatever_thread_calls() -> None:
     with ThreadPoolExecutor(8) as pool:
         outcomes = list(pool.map(lambda g: g("", {}), [first, second] * 20))
     assert len({outcome.detail for outcome in outcomes}) == 1
-    assert outcomes[0].detail.startswith("graders ")
+    assert outcomes[0].detail.startswith("shared loop ")
 
 
 def test_async_graders_of_several_threads_run_together() -> None:
@@ -405,26 +402,6 @@ def test_the_loop_outlives_an_error() -> None:
     with pytest.raises(ZeroDivisionError):
         ColumnGrader(is_broken_async)("", {})
     assert ColumnGrader(grade_async)("72", {"answer": "72"}) is RIGHT
-
-
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_has_a_loop_of_its_own() -> None:
-    assert wait_for(grade_async("72", "72")) is RIGHT
-    reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            outcome = ColumnGrader(grade_async)("72", {"answer": "72"})
-            os.write(writer, str(outcome.score).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    if not select.select([reader], [], [], 30)[0]:
-        os.kill(child, signal.SIGKILL)
-    with os.fdopen(reader) as pipe:
-        assert pipe.read() == "1.0"
-    os.waitpid(child, 0)
-    assert wait_for(grade_async("72", "72")) is RIGHT
 
 
 @pytest.mark.parametrize(
@@ -518,7 +495,7 @@ def test_no_grader_is_called_with_a_row_that_does_not_fit(grader: Any) -> None:
             "async def judge(response): pass\n"
             "async def both(response): return ColumnGrader(judge)(response, {})\n"
             "ColumnGrader(both)('', {})",
-            "an async grader waits for another one",
+            "a coroutine of the shared loop waits for another one",
         ),
     ],
 )

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from trl.trainer.utils import nanstd
 
-from examples.outcome import Outcome, Reason
+from examples.shared.outcome import Outcome, Reason
 from examples.training.combine import (
     gate,
     group_advantages,

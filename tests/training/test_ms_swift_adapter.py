@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from examples.outcome import Abstained, Outcome, Reason
 from examples.rule_based.gsm8k import grade
+from examples.shared.outcome import Abstained, Outcome, Reason
 from examples.training.ms_swift_adapter import ADAPTER, ms_swift_reward
 
 GDPO = SimpleNamespace(scale_rewards="gdpo", advantage_estimator="grpo", multi_turn_scheduler=None)

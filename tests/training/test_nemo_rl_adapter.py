@@ -21,7 +21,7 @@ import torch
 import yaml
 from graders import grade
 
-from examples.outcome import Abstained, Outcome, Reason
+from examples.shared.outcome import Abstained, Outcome, Reason
 from examples.training.nemo_rl_adapter import ADAPTER, nemo_rl_reward
 
 HERE = Path(__file__).parent

@@ -17,7 +17,7 @@ from aiohttp import ClientResponse, ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 from graders import grade, grade_with_question
 
-from examples.outcome import Abstained, Outcome, Reason
+from examples.shared.outcome import Abstained, Outcome, Reason
 from examples.training.openrlhf_adapter import ENDINGS, OpenRLHFReward, openrlhf_reward
 from examples.training.serve_openrlhf import MAX_BODY, TOKEN_VARIABLE, load_reward, main, make_app
 

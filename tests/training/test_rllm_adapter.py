@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from examples.outcome import Abstained, Outcome, Reason
 from examples.rule_based.gsm8k import grade
+from examples.shared.outcome import Abstained, Outcome, Reason
 from examples.training.rllm_adapter import ADAPTER, RLLMEvaluator, rllm_evaluator
 
 HERE = Path(__file__).parent

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import torch
 
-from examples.outcome import Outcome, Reason
 from examples.rule_based.gsm8k import grade
+from examples.shared.outcome import Outcome, Reason
 from examples.training.skyrl_adapter import ESTIMATOR, grpo_without_abstentions, skyrl_reward
 
 ROW = {"prompt": [{"role": "user", "content": "8 * 9?"}], "env_class": "x", "answer": "#### 72"}

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from graders import grade, grade_with_question
 
-from examples.outcome import Abstained, Outcome, Reason
+from examples.shared.outcome import Abstained, Outcome, Reason
 from examples.training.slime_adapter import ADAPTER, SlimeReward, keep_measured, slime_reward
 
 HERE = Path(__file__).parent

@@ -14,8 +14,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from examples.outcome import Abstained, Outcome, Reason
 from examples.rule_based import gsm8k
+from examples.shared.outcome import Abstained, Outcome, Reason
 from examples.training import train_gsm8k_grpo
 from examples.training.small_policy import teach_format
 from examples.training.train_gsm8k_grpo import (
@@ -448,7 +448,7 @@ def test_the_name_of_a_grader_is_read_before_anything_is_made(
 
 def test_a_grader_may_be_an_attribute_of_an_object() -> None:
     assert load_grade("examples.rule_based.gsm8k:grade") is gsm8k.grade
-    assert load_grade("examples.outcome:Reason.CORRECT.capitalize")() == "Correct"  # type: ignore[call-arg, comparison-overlap]
+    assert load_grade("examples.shared.outcome:Reason.CORRECT.capitalize")() == "Correct"  # type: ignore[call-arg, comparison-overlap]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--out", "x", "--steps", "many"], ["--nothing"]])

@@ -19,8 +19,8 @@ from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 from trl.trainer.utils import is_async_callable
 
-from examples.outcome import Abstained, Outcome, Reason
 from examples.rule_based import gsm8k
+from examples.shared.outcome import Abstained, Outcome, Reason
 from examples.training.adapters import Becomes, Checked
 from examples.training.combine import group_advantages
 from examples.training.small_policy import make_tokenizer, messages, teach_format

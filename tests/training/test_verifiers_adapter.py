@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from graders import asks, grade, grade_async
 
-from examples.outcome import Abstained, Outcome
+from examples.shared.outcome import Abstained, Outcome
 from examples.training.verifiers_adapter import ADAPTER, verifiers_reward
 
 

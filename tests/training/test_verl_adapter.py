@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from graders import asks, grade, grade_async
 
-from examples.outcome import Abstained, Outcome, Reason
+from examples.shared.outcome import Abstained, Outcome, Reason
 from examples.training.verl_adapter import ADAPTER, verl_reward
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples.outcome import Reason
 from examples.rule_based.gsm8k import grade
+from examples.shared.outcome import Reason
 from examples.training.word_problems import (
     OPERATIONS,
     Problem,

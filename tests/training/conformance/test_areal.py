@@ -44,8 +44,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from examples.critic_like.bases import smollm2
 from examples.deadlines.async_reward import AsyncRewardWrapper
-from examples.outcome import Abstained, Outcome, Reason
 from examples.rule_based.gsm8k import grade as gsm8k_grade
+from examples.shared.outcome import Abstained, Outcome, Reason
 from examples.training.areal_adapter import ADAPTER, GradingAgent, areal_reward_fn
 
 SNIPPETS = Path(__file__).parents[1] / "snippets"

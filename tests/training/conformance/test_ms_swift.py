@@ -25,8 +25,8 @@ from swift.rl_core.grpo_algorithm import compute_rewards_per_func
 from swift.rlhf_trainers import grpo_trainer
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from examples.outcome import Abstained, Outcome, Reason
 from examples.rule_based.gsm8k import grade
+from examples.shared.outcome import Abstained, Outcome, Reason
 from examples.training.ms_swift_adapter import ADAPTER, ms_swift_reward
 from examples.training.small_policy import make_tokenizer, messages
 

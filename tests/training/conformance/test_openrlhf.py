@@ -192,7 +192,7 @@ def write(tmp_path: Path) -> Callable[[str], str]:
     def written(grader: str) -> str:
         path = tmp_path / "reward.py"
         path.write_text(
-            "from examples.outcome import Abstained, Outcome, Reason\n"
+            "from examples.shared.outcome import Abstained, Outcome, Reason\n"
             "from examples.training.openrlhf_adapter import openrlhf_reward\n"
             f"{grader}\nreward_func = openrlhf_reward(grade)\n"
         )

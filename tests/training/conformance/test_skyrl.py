@@ -36,8 +36,8 @@ from skyrl.train.trainer import RayPPOTrainer
 from skyrl.train.utils import validate_cfg
 from skyrl_gym.envs import deregister
 
-from examples.outcome import Outcome, Reason
 from examples.rule_based.gsm8k import grade
+from examples.shared.outcome import Outcome, Reason
 from examples.training.skyrl_adapter import ADAPTER, ESTIMATOR, skyrl_reward
 from examples.training.small_policy import make_tokenizer, messages
 

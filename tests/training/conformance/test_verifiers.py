@@ -18,7 +18,7 @@ import verifiers.v1 as vf
 from aiohttp import web
 from verifiers.v1.gepa.adapter import _episode_score
 
-from examples.outcome import Outcome, Reason
+from examples.shared.outcome import Outcome, Reason
 from examples.training.verifiers_adapter import ADAPTER, verifiers_reward
 
 SNIPPETS = Path(__file__).parents[1] / "snippets"

@@ -35,7 +35,7 @@ from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 from verl.workers.engine.fsdp.transformer_impl import FSDPEngine
 from verl.workers.rollout.replica import TokenOutput
 
-from examples.outcome import Outcome, Reason
+from examples.shared.outcome import Outcome, Reason
 from examples.training.small_policy import make_tokenizer
 from examples.training.verl_adapter import ADAPTER, RESERVED, abstaining_manager, verl_reward
 
@@ -46,7 +46,7 @@ TEXTS = ["8 * 9?", "2 + 3?", "#### 72", "#### 7", "#### 5"]
 # A file of a reader's: it abstains by response, so that a part of a group is left.
 GRADERS = """
 import asyncio
-from examples.outcome import Outcome, Reason
+from examples.shared.outcome import Outcome, Reason
 from examples.training.verl_adapter import abstaining_manager, verl_reward
 
 def by_rule(response, reference):

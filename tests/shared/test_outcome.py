@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples.outcome import Abstained, Outcome, Reason
+from examples.shared.outcome import Abstained, Outcome, Reason
 
 SCORING = [reason for reason in Reason if not reason.abstains]
 ABSTAINING = [reason for reason in Reason if reason.abstains]

@@ -11,7 +11,7 @@ whether it scores or abstains. What the policy did scores; what the machinery di
     Traceback (most recent call last):
     ValueError: judge_unreachable abstains: score must be None, not 0.0
 
-Standard library only. Copy this file beside any chapter folder of the book.
+Standard library only.
 """
 
 import math
