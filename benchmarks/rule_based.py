@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from examples.rule_based import gsm8k, math_answer, symbolic
+from examples.rule_based import equality, gsm8k, math_answer, symbolic
+from examples.rule_based.answer import find
 
 SAMPLE = Path(__file__).parent.parent / "notebooks" / "data" / "gsm8k_labelled.jsonl"
 
@@ -182,18 +183,20 @@ def measure_hostile() -> None:
 def tiers(cases: list[Case]) -> str:
     """What decides in `math_answer`: the share of cases that each step settles."""
     counts = dict.fromkeys(
-        ["equal numbers", "equal text", "structure and values", "math-verify"], 0
+        ["no answer", "equal text", "exact numbers", "structure and values", "math-verify"], 0
     )
     for response, reference, _ in cases:
-        gold, number = math_answer.read_reference(reference), gsm8k.read_number(response)
-        with patch.object(math_answer, "equal", wraps=symbolic.equal) as verification:
+        gold, answer = math_answer.read_reference(reference), find(response)
+        with patch.object(equality, "equal", wraps=symbolic.equal) as verification:
             math_answer.grade(response, reference)
-        if gold and gold.tree == number and number is not None:
-            counts["equal numbers"] += 1
+        if answer is None or gold is None:
+            counts["no answer"] += 1
+        elif answer.text == gold.text:
+            counts["equal text"] += 1
+        elif answer.number is not None and gold.number is not None:
+            counts["exact numbers"] += 1
         elif verification.called:
             counts["math-verify"] += 1
-        elif (answer := math_answer.find_answer(response)) and gold and answer.text == gold.text:
-            counts["equal text"] += 1
         else:
             counts["structure and values"] += 1
     return ", ".join(f"{name} {count / len(cases):.1%}" for name, count in counts.items())

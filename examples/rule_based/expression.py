@@ -1,15 +1,19 @@
 r"""Read a mathematical answer, LaTeX or plain text, into a small tree; exactly, and in bounded time.
 
-    >>> read(r"\dfrac{6}{4}") == read("1.5") == read(r"1\frac{1}{2}")
+    >>> read(r"\dfrac{6}{4}") == read("1.5") == read(r"1\frac{1}{2} \text{ cm}")
     True
     >>> read(r"3 \sqrt{2}")
     Op(name='*', args=(Fraction(3, 1), Op(name='root', args=(Fraction(2, 1), Fraction(2, 1)))))
+    >>> read("9 chickens and 10 rabbits")
+    Op(name='list', args=(Fraction(9, 1), Fraction(10, 1)))
 
-Nothing is evaluated as code: the reader knows a fixed grammar and builds the tree (see `trees`) from
-its tokens.
+Nothing is evaluated as code: the reader knows a fixed grammar and builds the tree (see `trees`). It reads
+the text where it stands, from left to right (see `scanner`), and never changes it.
 
 Conventions: units, currency, degree and percent signs are dropped, so 25\% is 25 and 90^\circ is 90.
-A whole number before a fraction is a mixed number. `2.5` is exactly 5/2. `e` and `i` are constants.
+A whole number before a proper fraction is a mixed number. `2.5` is exactly 5/2. `e` and `i` are constants.
+What stands to the left of `=` may be a name: x, f(x), P(X=2), dy/dx, or words. A condition behind an answer, as
+in "4 when x = 5", is read and dropped.
 
 **The guard.** What would cost too much is refused from the text alone, with `TooComplex`: length,
 nesting, size of numbers, exponents, factorials and binomials beyond the bounds below; sums, products,
@@ -20,9 +24,10 @@ Standard library only.
 
 import re
 from fractions import Fraction
-from typing import NamedTuple
 
-from .numerals import NORMAL, VULGAR, decimal
+from ..shared import numerals
+from ..shared.numerals import VULGAR
+from .scanner import NAMES, SPACE, Scanner, Token, prepared
 from .trees import (
     FUNCTIONS,
     REALS,
@@ -48,13 +53,12 @@ from .trees import (
     united,
     without,
 )  # fmt: skip
+from .units import RESERVED, UPRIGHT, is_word, unit_end
 
 __all__ = ["read"]
 
 MOST_CHARACTERS = 600
-MOST_TOKENS = 250
 DEEPEST = 16
-
 
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
 _GREEK = frozenset(
@@ -69,65 +73,42 @@ _RELATIONS = {
     "lt": "<", "gt": ">", "le": "<=", "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=",
     "geqslant": ">=", "ne": "!=", "neq": "!=", "in": "in", "approx": "~", "sim": "~", "equiv": "=",
 }  # fmt: skip
-_UNITS = frozenset(
-    "km cm mm dm ft yd mi kg mg lb lbs oz ml hr hrs min mins sec secs mph kph kmh usd rmb cny eur gbp am pm a.m p.m sq cu deg"
-    " rad hz kw kwh gb mb tb pcs cc gal yr yrs pt pts qt mol atm pa kpa meter meters metre metres centimeter centimeters"
-    " centimetre centimetres millimeter millimeters kilometer kilometers kilometre kilometres inch inches foot feet yard yards"
-    " mile miles unit units square cubic squared cubed degree degrees radian radians percent percentage dollar dollars cent cents"
-    " pound pounds euro euros yuan second seconds minute minutes hour hours day days week weeks month months year years old"
-    " gram grams kilogram kilograms liter liters litre litres gallon gallons ounce ounces way ways people person persons student"
-    " students times point points number numbers integer integers solution solutions value values per of in".split()
-)
-_UNIT_SYMBOLS = frozenset("m s g h l n j w v".split())  # in \\text{} only
-_CHINESE_UNITS = re.compile(
-    "(?:平方|立方|千|毫|厘|分|公)?(?:米|克|升|里|元|角|分|度|个|只|人|名|本|张|块|条|件|次|种|天|日|周|月|年|岁|小时|分钟|秒|千米|公里|公斤|斤|吨|单位|倍数|点|页|组|位)+"
-)
-_SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_WORDS = frozenset(  # no products of letters
-    "is of to in on at by as if so for per the and or are was no not but day yes all any one two six ten odd".split()
-)
-_NAMES = {  # plain words that LaTeX writes with a backslash
-    "sqrt": "sqrt", "pi": "pi", "infinity": "infty", "inf": "infty", "oo": "infty", "theta": "theta",
-    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "cbrt": "cbrt", "union": "cup", "U": "cup",
-} | {name: name for name in (*FUNCTIONS, "log", "lg", "exp")}  # fmt: skip
-_RAISED = re.compile("[⁰¹²³⁴-⁹⁻⁺ⁿ]+|[₀-₉ₙ]+")
-_LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ₀₁₂₃₄₅₆₇₈₉ₙ", "0123456789-+n0123456789n")
-_CHARACTERS = NORMAL | str.maketrans(
-    {
-        "−": "-", "–": "-", "—": "-", "×": "*", "·": "*", "⋅": "*", "∙": "*", "÷": "/", "√": "\\sqrt ",
-        "∛": "\\cbrt ", "π": "\\pi ", "∞": "\\infty ", "∪": "\\cup ", "∩": "\\cap ", "±": "\\pm ",
-        "θ": "\\theta ", "α": "\\alpha ", "β": "\\beta ", "∅": "\\emptyset ", "ℝ": "\\mathbb{R} ",
-        "°": "\\degree ", "º": "\\degree ", "⟨": "(", "⟩": ")", "≦": "≤", "≧": "≥", "，": ",", "、": ", ",
-        "；": ";", "或": " or ", "和": " and ", "且": " and ",
-    }
-)  # fmt: skip
 
-_TOKEN = re.compile(
-    r"""
-    (?P<space> \s+ | \\[,;:!>\ ()\[\]] | ~ | \\(?:q?quad|thinspace|displaystyle|textstyle|limits|left|right|middle|[bB]igg?[lr]?|m?left|m?right
-        |mathstrut|strut|hspace\{[^{}]*\}|phantom\{[^{}]*\}|bf|rm|it|tiny|small|large|Large|huge)(?![A-Za-z])\.? )
-  | (?P<numeral> [0-9A-F]*[A-F][0-9A-F]*(?=_\{?(?:1[1-6]|[2-3][0-9])\}?) )
-  | (?P<number> (?:[0-9]+(?:(?:\{,\}|\\[,!;:]\s?|(?:\\!)?,\\!\s?|[\u2009\u202f\u00a0])[0-9]{3})+(?![0-9])|[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)
-        (?:\.[0-9]+)? (?:[eE][-+]?[0-9]{1,4}(?![0-9A-Za-z.]))? | \.[0-9]+ )
-  | (?P<text> \\(?:text(?:bf|it|rm|normal|sf|tt)?|math(?:rm|sf|tt)|mbox|hbox|operatorname\*?)\s*\{(?P<words>[^{}]*)\} )
-  | (?P<style> \\(?:mathbf|mathit|boldsymbol|bm|vec|hat|bar|mathcal|mathbb|mathscr|boxed|fbox|ensuremath|dot|tilde|overrightarrow|widehat)(?![A-Za-z]) )
-  | (?P<begin> \\begin\s*\{(?:(?P<matrix>[pbB]?matrix|smallmatrix)\}|array\}\s*(?:\{[^{}]*\})?|(?P<other>[a-zA-Z*]+)\}) )
-  | (?P<end> \\end\s*\{[a-zA-Z*]+\} )
-  | (?P<row> \\\\(?:\[[^\]]*\])? )
-  | (?P<macro> \\(?:[A-Za-z]+|[{}|$%&\#_]) )
-  | (?P<word> [A-Za-z]+ )
-  | (?P<cjk> [\u3400-\u9fff]+ )
-  | (?P<power> \*\* ) | (?P<relation> <=|>=|!=|==|=<|=> )
-  | (?P<char> . )
-    """,
-    re.VERBOSE | re.DOTALL,
+# What may stand to the left of "=": words, f(x), P(X = 2), dy/dx, x1, \lim_{x\to 0} f.
+_LABEL_WORD = rf"(?:\\(?:max|min)|{UPRIGHT}?[A-Za-z]{{2,}}|[\u4e00-\u9fff]+)"
+_MORE_WORDS = rf"(?:[ ~]+(?:{UPRIGHT}?[A-Za-z]+|[\u4e00-\u9fff]+|[0-9](?=\s*=))){{0,6}}"
+_ARGUMENTS = r"\((?P<inside>[^()]{1,30}|[^()]{0,9}\([^()]{1,9}\)[^()]{0,9})\)"
+_DERIVATIVE = (
+    r"d\s*[a-z]\s*/\s*d[a-z]|\\[dt]?frac\s*\{\s*d\s*[a-z]\s*\}\s*\{\s*d\s*[a-z]\s*\}|[A-Za-z]'{1,2}"
 )
-
-
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    spaced: bool  # space stands before it
+_COSTLY_LEFT = r"\\(?:lim|sum|prod|int)(?![A-Za-z])(?:\{[^{}]*\}|[^={},])*"
+_IS = r"\s*(?:=|:|\b(?:is|are|was|equals)\b|(?<=[\u4e00-\u9fff])[是为])(?!=)\s*"
+_LABEL = re.compile(
+    rf"(?:(?P<words>{_LABEL_WORD}{_MORE_WORDS})|[A-Za-z](?:_\{{?[A-Za-z0-9]+\}}?)?'{{0,2}}\s*{_ARGUMENTS}"
+    rf"|{_DERIVATIVE}|[A-Za-z][0-9]|{_COSTLY_LEFT}){_IS}"
+)
+# Letters that mostly name functions and probabilities; x(x + 1) is a product.
+_FUNCTION_NAMES = "fghpquvyCEFGHNPQRSTUVW"
+# Behind an answer: 4 when x = 5, 4 (attained at x = 5), 4元，此时x=5.
+_WHERE = r"(?:attained|obtained|reached|achieved|which\s+occurs|取得)"
+_WHEN = r"(?:when(?:ever)?|for(?:\s+(?:all|any|every|some|each))?|at|if|where|with|given|provided(?:\s+that)?|as\s+long\s+as)"
+_WHEN_CHINESE = r"此时|其中|在|当(?:\s*and\s*仅当)?"  # 且 has become "and"
+_CONDITION = re.compile(
+    rf"[\s,，;]*(?:{_WHERE}?\s*\b{_WHEN}\b|{_WHEN_CHINESE})\s*[,，:：]?\s*(?:\b(?:integers?|real|the\s+point)\b)?\s*",
+    re.IGNORECASE,
+)
+_CONDITION_ENDS = re.compile(r"\s*[时处]?(?:取得|取到|取|达到)?(?:等号|最[大小]值|得)?")
+_TEMPERATURE = re.compile(r"\\degree\s*[CF]\b")
+_ASIDE = re.compile(r"\s*\(([^()]*)\)")
+_ASIDE_WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?|[\u4e00-\u9fff]+")
+_RELATED = re.compile(r"[=<>≤≥]|\\(?:leq?|geq?|in)\b")
+# What begins with one of these is no remark: (or 19), (base 8), (mod 7), (reject).
+_NO_REMARK_WORDS = (RESERVED | {"in"}) - set(
+    "that which since because so when if where attained obtained reached".split()
+)
+_NO_REMARK = re.compile(
+    rf"\s*(?:(?:{'|'.join(sorted(_NO_REMARK_WORDS))})\b|[或不错吗多也]|.{{0,9}}进制)"
+)
 
 
 def read(text: str) -> Node:
@@ -142,96 +123,49 @@ def read(text: str) -> Node:
     """
     if len(text) > MOST_CHARACTERS:
         raise TooComplex(f"{len(text)} characters")
-    reader = _Reader(_tokens(text), plus=True)
+    text = prepared(text)
+    reader = _Reader(text, plus=True)
     tree = reader.answer()
     if reader.saw_plus_minus:  # 1 \pm \sqrt{2} is two answers
-        other = _Reader(_tokens(text), plus=False).answer()
-        tree = listed(unique([tree, other]))
+        tree = listed(unique([tree, _Reader(text, plus=False).answer()]))
     return tree
-
-
-def _script(m: re.Match[str]) -> str:
-    mark = "_" if m[0][0] in "₀₁₂₃₄₅₆₇₈₉ₙ" else "^"
-    return f"{mark}{{{m[0].translate(_LOWERED)}}}"
-
-
-def _tokens(text: str) -> list[_Token]:
-    text = text.translate(_CHARACTERS)
-    if not text.isascii():
-        text = _RAISED.sub(_script, text)
-    tokens: list[_Token] = []
-    spaced = False
-    for m in _TOKEN.finditer(text):
-        kind = m.lastgroup or ""
-        kind = {"words": "text", "matrix": "begin", "other": "begin"}.get(kind, kind)
-        if kind == "space":
-            spaced = True
-            continue
-        value = m[0]
-        if kind == "text":
-            value = m["words"]
-        elif kind == "begin":
-            value = "matrix" if not m["other"] else m["other"]
-        elif kind == "macro":
-            value = value[1:]
-            if value in "{}|$%&#_":
-                kind = {"{": "char", "}": "char"}.get(value, "char")
-                value = {"{": "\\{", "}": "\\}"}.get(value, value)
-            if value in ("dfrac", "tfrac", "cfrac"):
-                value = "frac"
-        if kind == "char" and value == "$":
-            continue
-        tokens.append(_Token(kind, value, spaced))
-        spaced = False
-        if len(tokens) > MOST_TOKENS:
-            raise TooComplex(f"more than {MOST_TOKENS} symbols")
-    return tokens
 
 
 # --- Grammar ---------------------------------------------------------------------------------
 
 _CLOSING = {"(": ")", "[": "]", "\\{": "\\}", "langle": "rangle"}
+_NO_FACTOR = frozenset(
+    "pm mp cup cap rangle rfloor rceil vee lor wedge land degree circ cdot times div bullet percent"
+    " setminus mod pmod bmod mid rvert to Rightarrow rightarrow implies iff neg lnot forall exists & % _".split()
+)
 
 
-class _Reader:
-    """Recursive descent over the tokens; each method reads one rule of the grammar."""
+class _Reader(Scanner):
+    """Recursive descent over the text; each method reads one rule of the grammar."""
 
-    def __init__(self, tokens: list[_Token], plus: bool) -> None:
-        self.tokens = tokens
-        self.at = 0
+    def __init__(self, text: str, plus: bool) -> None:
+        super().__init__(text)
         self.depth = 0
-        self.brackets = 0  # that are open: inside, a comma never groups digits
+        self.bars = 0  # of absolute values that are open
+        self.functions = 0  # that are being read
         self.plus = plus
         self.saw_plus_minus = False
 
-    def peek(self, ahead: int = 0) -> _Token:
-        at = self.at + ahead
-        return self.tokens[at] if at < len(self.tokens) else _Token("end of text", "", False)
-
-    def next(self) -> _Token:
-        token = self.peek()
-        self.at = min(self.at + 1, len(self.tokens))
-        return token
-
-    def accept(self, *texts: str) -> bool:
-        if self.peek().text in texts and self.peek().kind not in ("text", "word"):
-            self.at += 1
-            return True
-        return False
-
-    def expect(self, text: str) -> None:
-        if not self.accept(text):
-            raise Unreadable(f"{text} is missing before {self.peek().text!r}")
-
-    # An answer: statements separated by commas, "and", "or".
+    # An answer: statements separated by commas, "and", "or"; then a condition.
 
     def answer(self) -> Node:
+        if self.condition(leading=True):  # 当x=5时，最大值为4
+            self.separator()
         parts = [self.relation()]
         joined = set[str]()
-        while words := self.separator():
-            joined |= words
-            if self.peek().kind == "end of text":
+        while True:
+            self.aside()
+            if self.condition():
                 break
+            words = self.separator()
+            if not words or self.peek().kind == "end of text":
+                break
+            joined |= words
             parts.append(self.relation())
         if self.peek().kind != "end of text":
             raise Unreadable(f"{self.peek().text!r} is out of place")
@@ -242,29 +176,62 @@ class _Reader:
         found = set[str]()
         while True:
             token = self.peek()
-            word = token.text.strip(" ,").lower()
+            word = token.text.lower()
             if token.text in (",", ";") and token.kind == "char":
                 found.add(",")
-            elif token.kind in ("text", "word") and word in ("and", "or"):
+            elif token.kind == "word" and word in ("and", "or"):
                 found.add(word)
-            elif token.kind == "macro" and token.text in ("vee", "lor", "wedge", "land"):
-                found.add("or" if token.text in ("vee", "lor") else "and")
+            elif token.kind == "macro" and word in ("vee", "lor", "wedge", "land"):
+                found.add("or" if word in ("vee", "lor") else "and")
             else:
                 return found
-            self.at += 1
+            self.next()
+
+    def spaced(self) -> int:
+        """Where the space ends that stands here."""
+        space = SPACE.match(self.text, self.at)
+        return space.end() if space else self.at
+
+    def aside(self) -> bool:
+        """Accept a remark in brackets, as in 7 (approximately), 72个(48+24)."""
+        m = _ASIDE.match(self.text, self.spaced())
+        if not m or _NO_REMARK.match(m[1].lower()):
+            return False
+        self.at = unit_end(self.text, m.end())
+        return True
+
+    def condition(self, leading: bool = False) -> bool:
+        """Accept what says when the answer holds; True if there was one."""
+        m = _CONDITION.match(self.text, self.spaced())
+        if not m:
+            return False
+        self.at = m.end()
+        while True:
+            node = self.relation()
+            if not (isinstance(node, Op) and node.name in ("=", "!=", "<", "<=", "in", "tuple")):
+                raise Unreadable("a condition that is no relation")
+            ends = _CONDITION_ENDS.match(self.text, self.at)
+            self.at = ends.end() if ends else self.at
+            if leading or not self.separator():
+                return True
 
     def relation(self) -> Node:
         """One expression, or a chain of them: a = b = c, 0 < x <= 1, x in S."""
+        if label := self.label():
+            node = self.relation()
+            if isinstance(node, Op) and node.name == "=":  # P(X=1) = x/4 = 1/4
+                node = node.args[1]
+            return Op("=", (label, node))
         sides = [self.union()]
         signs: list[str] = []
         while True:
             token = self.peek()
             sign = _RELATIONS.get(token.text, "") if token.kind in ("char", "macro") else ""
             if token.kind == "relation":
-                sign = {"==": "=", "=<": "<=", "=>": ">="}.get(token.text, token.text)
+                sign = {"==": "=", "=<": "<="}.get(token.text, token.text)
             if not sign:
                 break
-            self.at += 1
+            self.next()
             if sign == "~":  # the exact value stands before it
                 self.union()
                 continue
@@ -272,25 +239,44 @@ class _Reader:
             sides.append(self.union())
         return related(sides, signs)
 
+    def label(self) -> str:
+        """Accept a name and its "=", where the name is no expression; "" if there is none."""
+        m = _LABEL.match(self.text, self.spaced())
+        if not m:
+            return ""
+        name = re.sub(rf"[\s~{UPRIGHT}]+", " ", m[0]).strip(" =:是为")
+        words = re.findall("[A-Za-z]+", name.lower())
+        if m["words"]:
+            if (RESERVED - {"is", "are", "was"}) & set(words) or name in NAMES:
+                return ""
+            if re.search("[不非没若如除因也]", name) or (
+                len(name) < 4 and name.isascii() and not is_word(name)
+            ):
+                return ""  # AB = 5 is an expression
+        elif m["inside"] and (name[0] not in _FUNCTION_NAMES or name[0] in m["inside"]):
+            return ""
+        self.at = m.end()
+        return name
+
     def union(self) -> Node:
         parts = [self.sum()]
-        while self.accept("cup"):
+        while self.accept("cup") or (self.peek().text in ("U", "union") and parts[0] != "U"):
+            if self.last.text != "cup":
+                self.next()
             parts.append(self.sum())
         if self.accept("setminus", "backslash") and parts == [REALS]:
             rest = self.sum()
             return without(
                 list(rest.args) if isinstance(rest, Op) and rest.name == "set" else [rest]
             )
-        if self.peek().text.strip() in (":", "to") and len(parts) == 1:
+        if self.peek().text in (":", "to") and len(parts) == 1:
             return self.ratio(parts[0])
-        if self.peek().text in ("cap", "setminus", "mod", "pmod", "bmod"):
-            raise Unreadable(f"{self.peek().text} is not in the grammar")
         return parts[0] if len(parts) == 1 else Op("union", tuple(parts))
 
     def ratio(self, first: Node) -> Node:
         """3:2, 3 to 2, 1:2:3; numbers in lowest terms."""
         parts = [first]
-        while self.peek().text.strip() in (":", "to"):
+        while self.peek().text in (":", "to"):
             self.next()
             parts.append(self.sum())
         if any(not isinstance(part, Fraction) or part <= 0 for part in parts):
@@ -303,59 +289,60 @@ class _Reader:
         sign = Fraction(1)
         while True:
             if self.accept("-"):
-                if self.peek().text == "-":
+                if self.peek().text in ("-", "+"):
                     raise Unreadable("two signs")
                 sign = -sign
             elif self.accept("pm", "mp"):
-                upper = self.tokens[self.at - 1].text == "pm"
                 self.saw_plus_minus = True
-                sign = sign if upper == self.plus else -sign
+                sign = sign if (self.last.text == "pm") == self.plus else -sign
             elif self.accept("+"):
                 pass
             else:
                 term = self.product()
                 terms.append(term if sign == 1 else negative(term))
                 sign = Fraction(1)
-                self.units()
+                self.at = self.unit_end()
                 if self.peek().text not in ("+", "-", "pm", "mp"):
                     return add(*terms) if len(terms) > 1 else terms[0]
 
     def product(self) -> Node:
-        begin = self.at
+        begin = self.peek().end
         factors = [self.factor()]
         while True:
-            previous, ahead = self.tokens[self.at - 1], self.peek()
-            alone = self.at == begin + 1  # the number before is no exponent, no subscript
+            previous, ahead = self.last, self.peek()
+            alone = self.at == begin  # the number before is no exponent, no subscript
             if self.accept("*", "cdot", "times", "bullet"):
                 factors.append(self.signed())
-            elif self.accept("/", "div"):
-                if self.unit(self.peek()):
-                    self.next()
-                else:
-                    factors.append(divide(Fraction(1), self.signed()))
-            elif not self.starts_factor():
+            elif self.unit_end() == self.at and self.accept("/", "div"):
+                factors.append(divide(Fraction(1), self.signed()))
+            elif alone and ahead.text == "又":
+                self.next()
+                factors[-1] = add(factors[-1], self.product())
+            elif self.unit_end() > self.at or not self.starts_factor():
                 name, point = factors[0], factors[-1]
                 if len(factors) == 2 and str(name).isupper() and is_tuple(point):
                     return point  # P(1, 2)
                 return multiply(*factors)
+            elif ahead.kind == "number" and ahead.text in VULGAR and alone:
+                factors[-1] = add(factors[-1], self.factor())
             elif ahead.kind == "number" and previous.text in (")", "}"):
                 factors.append(self.factor())
             elif ahead.kind == "number":
                 if not (alone and previous.kind == "number" and self.is_fraction()):
                     raise Unreadable("two numbers side by side")
-                factors[-1] = add(factors[-1], self.mixed())
-            elif (
-                ahead.text == "frac"
-                and alone
-                and previous.kind == "number"
-                and is_whole(factors[0])
-            ):
+                factors[-1] = self.mixed(factors[-1])
+            elif ahead.text == "frac" and alone and is_whole(factors[0]):
                 fraction = self.factor()
                 proper = isinstance(fraction, Fraction) and 0 < fraction < 1
                 combine = add if proper else multiply
                 factors[-1] = combine(factors[-1], fraction)
             else:
+                if ahead.spaced and previous.kind == "number" and self.peek(1).text == "=":
+                    raise Unreadable("two assignments side by side")
                 factors.append(self.factor())
+
+    def unit_end(self) -> int:
+        return unit_end(self.text, self.at, nouns=self.last.kind != "letter")
 
     def signed(self) -> Node:
         if self.accept("-"):
@@ -368,34 +355,43 @@ class _Reader:
         top, slash, low = self.peek(), self.peek(1), self.peek(2)
         return top.spaced and slash.text == "/" and low.kind == "number"
 
-    def mixed(self) -> Node:
-        top = self.number(self.next().text)
+    def mixed(self, whole: Node) -> Node:
+        top = self.number(self.next())
         self.next()
-        return divide(top, self.number(self.next().text))
+        fraction = divide(top, self.number(self.next()))
+        if not (is_whole(whole) and isinstance(fraction, Fraction) and fraction < 1):
+            raise Unreadable("a mixed number whose fraction is not below one")
+        return add(whole, fraction)
 
     def starts_factor(self) -> bool:
         token = self.peek()
-        if token.kind in ("number", "numeral", "style", "begin"):
+        if token.kind in ("number", "numeral", "style", "begin", "letter"):
             return True
-        if token.kind == "text":
-            return token.text.strip() in ("i", "e")
         if token.kind == "word":
-            return not self.unit(token) and token.text.lower() not in ("and", "or", "union", "u")
+            return token.text in NAMES and token.text not in ("U", "union")
         if token.kind == "macro":
-            return (
-                token.text not in _RELATIONS
-                and token.text
-                not in ("pm", "mp", "cup", "cap", "rangle", "rfloor", "rceil", "vee", "lor", "degree", "circ",
-                        "cdot", "times", "div", "bullet", "percent", "setminus", "mod", "pmod", "bmod", "mid")
-            )  # fmt: skip
-        return (
-            token.kind == "char"
-            and token.text in ("(", "[", "{", "|", "\\{")
-            and not (token.text == "|" and self.bars)
-        )
+            return token.text not in _RELATIONS and token.text not in _NO_FACTOR
+        if token.text == "(" and self.is_remark(token):
+            return False
+        return token.text in ("(", "[", "{", "\\{") or (token.text == "|" and not self.bars)
 
-    bars = 0  # of absolute values that are open
-    functions = 0  # that are being read
+    def is_remark(self, token: Token) -> bool:
+        """True before brackets with words in them, and behind a number if they hold no symbol."""
+        m = _ASIDE.match(self.text, token.start)
+        if not m:
+            return False
+        if m and (number := numerals.read_number(m[1].strip())) is not None:  # 七十二(72)
+            same = number == numerals.read_number(self.last.text)
+            return same and not (self.last.text + m[1]).isascii()
+        if _RELATED.search(m[1]):  # 4 (x = 5)
+            return not _NO_REMARK.match(m[1].lower())
+        words = _ASIDE_WORD.findall(m[1])
+        symbols = any(word in NAMES or (len(word) == 1 and word.isascii()) for word in words)
+        if symbols or "\\" in m[1] or self.last.kind != "number":
+            return False
+        return not _NO_REMARK.match(m[1].lower()) and (
+            token.spaced or bool(words) or "=" in m[1] or not self.last.text.isascii()
+        )
 
     def angle(self, node: Node) -> Node:
         r"""An answer of 90^\circ is 90; \cos 60^\circ is the cosine of \pi/3."""
@@ -403,7 +399,7 @@ class _Reader:
 
     def factor(self) -> Node:
         """An atom, its subscript, factorial and exponent."""
-        while self.accept("$", "#", "€", "£", "¥", "₹"):
+        while self.accept("#", "€", "£", "¥", "₹"):
             pass
         node = self.atom()
         while True:
@@ -411,13 +407,13 @@ class _Reader:
                 node = factorial(node)
             elif self.accept("%"):
                 pass
-            elif self.accept("degree"):
+            elif self.peek().text == "degree" and not self.is_temperature():
+                self.next()
                 node = self.angle(node)
             elif self.peek().text == "'" and isinstance(node, str):
                 self.next()
                 node += "'"
-            elif self.peek().text == "_":
-                self.next()
+            elif self.accept("_"):
                 if isinstance(node, str):
                     node += "_" + self.subscript()
                 elif isinstance(node, Fraction):
@@ -425,10 +421,10 @@ class _Reader:
                 else:
                     raise Unreadable("a subscript")
             elif self.peek().text == "^" or self.peek().kind == "power":
-                self.next()
-                if self.degrees():
+                if self.degrees_follow():
                     node = self.angle(node)
                     continue
+                self.next()
                 exponent = self.exponent()
                 if isinstance(node, Op) and node.name in ("tuple", "list", "matrix", "base"):
                     raise Unreadable("a power of what is no number")
@@ -436,44 +432,41 @@ class _Reader:
             else:
                 return node
 
+    def is_temperature(self) -> bool:
+        return _TEMPERATURE.match(self.text, self.peek().start) is not None
+
     def subscript(self) -> str:
         """The name of what stands below: 1, max, ABC."""
         if not self.accept("{"):
-            return self.next().text
+            return self.digit() or self.next().text
         name = ""
         while not self.accept("}"):
             token = self.next()
             if token.kind == "end of text" or token.text == "{":
                 raise Unreadable("a subscript")
-            name += token.text.strip()
+            name += token.text
         return name
 
     def degrees_follow(self) -> bool:
-        """Accept the ^\\circ of \\cos(60)^\\circ."""
+        """Accept ^\\circ, ^{\\circ}, ^o, \\degree."""
         if self.accept("degree"):
             return True
-        if self.peek().text == "^":
-            self.at += 1
-            if self.degrees():
-                return True
-            self.at -= 1
-        return False
-
-    def degrees(self) -> bool:
-        """Accept the rest of ^\\circ, ^{\\circ}, ^o."""
-        if self.accept("circ", "degree"):
-            return True
-        if self.peek().text == "{" and self.peek(1).text in ("circ", "degree"):
-            if self.peek(2).text == "}":
-                self.at += 3
-                return True
-        return False
+        if self.peek().text != "^":
+            return False
+        ahead = 2 if self.peek(1).text == "{" else 1
+        if self.peek(ahead).text not in ("circ", "degree"):
+            return False
+        if ahead == 2 and self.peek(3).text != "}":
+            return False
+        for _ in range(2 * ahead):
+            self.next()
+        return True
 
     def exponent(self) -> Node:
         if self.accept("-"):
             return negative(self.exponent())
         if self.peek().kind == "number":  # x^23 in plain text; LaTeX would raise the 2 alone
-            node: Node = self.number(self.next().text)
+            node: Node = self.number(self.next())
         else:
             node = self.argument()
         if self.peek().text == "^" or self.peek().kind == "power":
@@ -487,7 +480,9 @@ class _Reader:
         """{...}, or one atom; after \\frac and \\sqrt, one digit."""
         if self.accept("{"):
             return self.closed("}", "{")
-        return self.atom(digit=True)
+        if digit := self.digit():
+            return Fraction(int(digit))
+        return self.atom()
 
     def closed(self, end: str, opened: str) -> Node:
         self.brackets += opened != "{"
@@ -506,39 +501,41 @@ class _Reader:
         self.expect("}")
         return parts[0] if len(parts) == 1 else Op("set", tuple(unique(parts)))
 
-    def number(self, text: str) -> Fraction:
-        digits, _, exponent = text.lower().partition("e")
-        value = decimal(re.sub(r"\\[,!;:]\s?|\{,\}|[\s,\u2009\u202f]", "", digits))
-        if value is None:
+    def number(self, token: Token) -> Fraction:
+        text = token.text
+        number = numerals.value(token.match) if token.match else numerals.read_number(text)
+        if number is None:
+            if len(text) > numerals.MOST_DIGITS or re.search("[eE]", text):
+                raise TooComplex("a number of more than a thousand digits")
             raise Unreadable(f"{text!r} is no number")
-        return sized(Fraction(value) * self.ten(int(exponent or 0)))
+        return sized(number)
 
-    @staticmethod
-    def ten(exponent: int) -> Fraction:
-        if abs(exponent) > 1000:
-            raise TooComplex("a number of more than a thousand digits")
-        return Fraction(10) ** exponent
-
-    def atom(self, digit: bool = False) -> Node:
+    def atom(self) -> Node:
         self.depth += 1
         if self.depth > DEEPEST:
             raise TooComplex(f"nested more than {DEEPEST} deep")
-        node = self._atom(digit)
+        node = self._atom()
         self.depth -= 1
         return node
 
-    def _atom(self, digit: bool) -> Node:
+    def _atom(self) -> Node:
         token = self.next()
         if token.kind == "number":
-            return self.numeral(token, digit)
-        if token.kind == "word":
-            return self.word(token)
+            value = self.number(token)
+            repeats = "overline" in (self.peek().text, self.peek(1).text)
+            return self.repeating(token.text) if repeats else value
+        if token.kind == "letter":
+            return self.letter(token.text)
+        if token.kind == "word" and token.text in NAMES:
+            return self.macro(NAMES[token.text])
+        if token.kind == "word" and len(token.text) == 1:
+            return token.text
         if token.kind == "numeral":  # 1A2_{16}
             self.expect("_")
             return Op("base", (token.text, self.argument()))
         if token.text == "\\mathbb":
             name = self.argument()
-            return Op("tuple", ("()", negative("infty"), "infty")) if name == "R" else name
+            return REALS if name == "R" else name
         if token.kind == "style":
             return self.argument()
         if token.kind == "begin" and token.text == "matrix":
@@ -547,53 +544,27 @@ class _Reader:
             return self.cases()
         if token.kind == "macro":
             return self.macro(token.text)
-        if token.kind == "text" and token.text.strip() in ("i", "e", "I"):
-            return token.text.strip().lower()
         if token.text == "{":
             return self.group()
         if token.text in ("(", "[", "\\{"):
             return self.bracket(token.text)
-        if token.text == "|" and token.kind == "char":
+        if token.text == "|":
             self.bars += 1
             node = self.sum()
             self.bars -= 1
             self.expect("|")
             require_scalars(node)
             return Op("abs", (node,))
-        if token.kind == "char" and token.text in VULGAR:
-            return VULGAR[token.text]
         raise Unreadable(f"{token.text or token.kind!r} is out of place")
 
-    def numeral(self, token: _Token, digit: bool) -> Node:
-        if digit and len(token.text) > 1:  # \frac12, \sqrt23: the first digit alone
-            rest = token.text[1:]
-            self.at -= 1
-            self.tokens[self.at] = _Token("number", rest, False)
-            return Fraction(int(token.text[0])) if token.text[0].isdigit() else self.bad(token)
-        if self.brackets and re.fullmatch(r"[0-9]{1,3}(?:,[0-9]{3})+", token.text):
-            first, *others = token.text.split(",")  # (100,200): two numbers
-            self.at -= 1
-            parts = [part for other in others for part in (("char", ","), ("number", other))]
-            self.tokens[self.at : self.at + 1] = [_Token("number", first, token.spaced)] + [
-                _Token(kind, text, False) for kind, text in parts
-            ]
-            self.at += 1
-            return Fraction(int(first))
-        value = self.number(token.text)
-        ahead = self.peek()
-        if ahead.text == "overline" or (ahead.text == "." and self.peek(1).text == "overline"):
-            return self.repeating(token.text)
-        if ahead.kind == "char" and ahead.text in VULGAR:
-            self.next()
-            return value + VULGAR[ahead.text]
-        scale = _SCALES.get(ahead.text.strip().lower()) if ahead.kind in ("word", "text") else None
-        if scale:
-            self.next()
-            return sized(value * Fraction(10) ** scale)
-        return value
-
-    def bad(self, token: _Token) -> Fraction:
-        raise Unreadable(f"{token.text!r} is out of place")
+    def letter(self, name: str) -> Node:
+        """A symbol; f(2) is no product."""
+        if name in "fghFGHPQ" and self.peek().text == "(" and self.peek(2).text == ")":
+            if self.peek(1).kind == "number":
+                name = f"{name}({self.peek(1).text})"
+                for _ in range(3):
+                    self.next()
+        return name
 
     def repeating(self, digits: str) -> Node:
         r"""0.1\overline{6} is 1/6."""
@@ -608,41 +579,6 @@ class _Reader:
             raise Unreadable("a bar that is not over decimals")
         nines = (10 ** len(period.text) - 1) * 10 ** len(decimals)
         return Fraction(whole + "." + (decimals or "0")) + Fraction(int(period.text), nines)
-
-    def word(self, token: _Token) -> Node:
-        name = token.text
-        if name in _NAMES:
-            return self.macro(_NAMES[name])
-        if len(name) > 1 and (name.lower() in _UNITS | _WORDS or len(name) > 3):
-            raise Unreadable(f"the word {name}")
-        beside = [*self.tokens[self.at - 2 : self.at - 1], self.peek()]
-        if len(name) > 2 and any(t.kind == "word" for t in beside):
-            raise Unreadable(f"the word {name}")
-        for prefix in ("pi", "sqrt"):
-            if name.startswith(prefix) and len(name) > len(prefix):
-                raise Unreadable(f"the word {name}")
-        self.at -= 1  # a product of letters; the last one may carry an exponent
-        self.tokens[self.at : self.at + 1] = [
-            _Token("letter", letter, token.spaced and not i) for i, letter in enumerate(name)
-        ]
-        first = self.next().text
-        node: Node = first
-        if first in "fghFGHPQ" and self.peek().text == "(" and self.peek(2).text == ")":
-            if self.peek(1).kind == "number":  # f(2) is no product
-                node = f"{node}({self.peek(1).text})"
-                self.at += 3
-        while self.peek().kind == "letter":
-            if self.tokens[self.at + 1 : self.at + 2] and self.peek(1).kind != "letter":
-                break
-            node = multiply(node, self.next().text)
-        if self.peek().kind == "letter":
-            node = multiply(node, self.letter())
-        return node
-
-    def letter(self) -> Node:
-        """The last letter of a word, with what is attached to it: the y^2 of xy^2."""
-        self.tokens[self.at] = _Token("word", self.peek().text, False)
-        return self.factor()
 
     def macro(self, name: str) -> Node:
         if name == "frac":
@@ -743,7 +679,7 @@ class _Reader:
             while self.separator():
                 parts.append(self.relation())
             if opened == "\\{" and self.accept("|", "mid", ":"):
-                parts = [self.condition(parts)]
+                parts = [self.members(parts)]
             closed = self.next().text
         else:
             closed = _CLOSING[opened]
@@ -767,7 +703,7 @@ class _Reader:
             raise Unreadable("brackets that do not match")
         return Op("tuple", (opened + closed, *parts))
 
-    def condition(self, names: list[Node]) -> Node:
+    def members(self, names: list[Node]) -> Node:
         """The x > 2 of {x | x > 2}."""
         node = self.relation()
         if not (isinstance(node, Op) and node.name == "in" and [node.args[0]] == names):
@@ -779,7 +715,8 @@ class _Reader:
         parts = [self.relation()]
         while self.next().kind == "row" and self.peek().kind != "end":
             parts.append(self.relation())
-        self.at += self.peek().kind == "end"
+        if self.peek().kind == "end":
+            self.next()
         return listed(parts)
 
     def matrix(self) -> Node:
@@ -795,64 +732,9 @@ class _Reader:
             rows.append(Op("row", tuple(row)))
             row = []
             if token.kind == "end" or self.peek().kind == "end":
-                self.at += token.kind == "row"
+                if token.kind == "row":
+                    self.next()
                 break
         if len({len(r.args) for r in rows if isinstance(r, Op)}) != 1:
             raise Unreadable("a matrix with rows of different length")
         return Op("matrix", tuple(rows))
-
-    # Units are dropped: 5 cm, 5\text{ cm}^2, 12 apples, 60 km/h, 18元.
-
-    @staticmethod
-    def unit(token: _Token) -> bool:
-        words = token.text.strip(" .,~()").lower()
-        if token.kind == "cjk":
-            return _CHINESE_UNITS.fullmatch(token.text) is not None
-        if token.kind == "text":
-            if _CHINESE_UNITS.fullmatch(words):
-                return True
-            parts = re.split(r"[\s/·^0-9.-]+", words)
-            return (
-                not {"squared", "cubed", "times"} & {parts[0]}
-                and all(part in _UNITS or part in _UNIT_SYMBOLS or not part for part in parts)
-                and re.fullmatch(r"[0-9]*", words) is None
-            )
-        return token.kind == "word" and words in _UNITS - {
-            "squared",
-            "cubed",
-            "times",
-            "per",
-            "of",
-            "in",
-        }
-
-    def units(self) -> None:
-        found = False
-        while True:
-            token = self.peek()
-            if token.kind in ("text", "word", "cjk") and self.unit(token):
-                self.next()
-                found = True
-            elif found and token.text == "^":
-                self.at += 1
-                if self.accept("{"):
-                    while self.peek().kind != "end of text" and not self.accept("}"):
-                        self.at += 1
-                else:
-                    self.at += 1
-            elif (
-                found and token.text in ("/", ".", "cdot") and self.peek(1).kind in ("word", "text")
-            ):
-                self.at += 2
-            elif (
-                (
-                    found
-                    and token.kind == "word"
-                    and token.text in ("per", "of", "the", "in", "s", "h", "m")
-                )
-                or (token.kind == "char" and token.text in ("%", "€", "£", "¥", "$"))
-                or (token.kind == "macro" and token.text in ("degree", "circ", "percent"))
-            ):
-                self.next()
-            else:
-                return

@@ -30,16 +30,19 @@ __all__ = [
     "divide",
     "factorial",
     "has_symbols",
+    "is_name",
     "is_tuple",
     "is_whole",
     "listed",
     "multiply",
+    "named",
     "negative",
     "power",
     "related",
     "require_scalars",
     "root",
     "sized",
+    "symbols",
     "unique",
     "united",
     "without",
@@ -65,7 +68,7 @@ class Op(NamedTuple):
 
 Node = Union[Fraction, str, Op]  # noqa: UP007 - a recursive alias
 ONE, TWO = Fraction(1), Fraction(2)
-CONTAINERS = frozenset("tuple list set union matrix row base ratio in = != < <=".split())
+CONTAINERS = frozenset("choice tuple list set union matrix row base ratio in = != < <=".split())
 REALS = Op("tuple", ("()", Op("*", ("infty", Fraction(-1))), "infty"))
 
 FUNCTIONS = frozenset(
@@ -290,6 +293,8 @@ def related(sides: list[Node], signs: list[str]) -> Node:
             raise Unreadable("an equation that does not hold")
         if not any(map(has_symbols, sides)):
             return sides[-1]
+        if len(sides) > 2 and any(sides[0] in symbols(side) for side in sides[1:]):
+            raise Unreadable("a chain that defines its own name")
         return Op("=", (sides[0], sides[-1]))
     if signs == ["!="]:
         if isinstance(sides[0], str) and isinstance(sides[1], Fraction):
@@ -322,8 +327,42 @@ def related(sides: list[Node], signs: list[str]) -> Node:
     return Op(signs[0], tuple(sides))
 
 
+def symbols(node: Node) -> set[str]:
+    """The symbols and constants in a tree."""
+    if isinstance(node, Op):
+        return set[str]().union(*map(symbols, node.args))
+    return {node} if isinstance(node, str) else set()
+
+
 def has_symbols(node: Node) -> bool:
     """Whether there is a symbol that stands for no constant."""
     if isinstance(node, str):
         return node not in ("pi", "e", "i", "infty")
     return isinstance(node, Op) and any(has_symbols(arg) for arg in node.args)
+
+
+def named(node: Node, liberal: bool = True) -> Node:
+    """What x = 18 says of x: what stands behind a name, or alone in a list or a set."""
+    while isinstance(node, Op):
+        if node.name in ("list", "set") and len(node.args) == 1:
+            node = node.args[0]
+        elif node.name == "=" and is_name(node.args[0], liberal):
+            node = node.args[1]
+        elif node.name == "=" and not has_symbols(node.args[0]) and is_name(node.args[1]):
+            node = node.args[0]
+        else:
+            break
+    return node
+
+
+def is_name(node: Node, liberal: bool = False) -> bool:
+    r"""What stands for an unknown: x, AB, f(x), (x, y); if liberal, x + y, A^{-1}, \cos A; never 2x + 3."""
+    if isinstance(node, str):
+        return node not in ("pi", "e", "infty")
+    if isinstance(node, Fraction):
+        return False
+    if node.name in ("*", "tuple", "abs"):
+        return all(is_name(part) for part in node.args[node.name == "tuple" :])
+    if node.name in ("^", "root") and liberal:
+        return is_name(node.args[0])
+    return liberal and node.name not in CONTAINERS and all(is_name(a, True) for a in node.args)

@@ -15,25 +15,25 @@ Standard library only. Source of the marks of thought: chat templates of the mod
 import re
 import unicodedata
 from collections import deque
+from functools import lru_cache
 
 __all__ = ["folded", "plain", "said"]
 
 # --- Said, not thought ----------------------------------------------------------------------------
 
-_THINKING = (
-    r"[a-z_:]{0,20}?"
-    r"(?:think|thought|reason|analysis|scratch_?pad|rationale|reflect|monologue|working_out)"
-    r"[a-z_]{0,20}"
+_TAG = re.compile(
+    r"<([/|]{0,2}[a-z_:]{4,45}+)\|?>|<(?:unused|ctrl)9[45]>|<\|channel>thought|<channel\|>|\[/?think\]|◁/?think▷",
+    re.IGNORECASE,
 )
-_TAG = rf"(?=[a-z_:]{{4,45}}+\|?>) {_THINKING} \|?>"
-_MARK = re.compile(
-    rf"""<(?: (?P<close> (?:/|\|?(?=end_)) {_TAG} | (?:unused|ctrl)95> | channel\|> )
-            | \|? {_TAG} | (?:unused|ctrl)94>(?:thought)? | \|channel>thought )
-    | \[(?: (?P<close_bracket> /think\] ) | think\] ) | ◁(?: (?P<close_arrow> /think▷ ) | think▷ )""",
-    re.VERBOSE | re.IGNORECASE,
-)
+_STEMS = (
+    "think", "thought", "reason", "analysis", "scratchpad", "scratch_pad", "rationale", "reflect", "monologue", "working_out",
+)  # fmt: skip
+LONGEST = 200_000  # characters that are looked at, from the end, where there are such tags
+CHUNK = 10_000
 _MAY_MARK = re.compile(r"<[/|a-zA-Z]")
-MOST_MARKS = 1000  # that are looked at, from the end
+_COMMENT = re.compile(
+    r"<!--.*?(?:-->|\Z)|^\[//\]:.*$", re.DOTALL | re.MULTILINE
+)  # no page shows it
 _END_OF_TURN = re.compile(
     r"(?:\s*(?:<\|[a-z_]{2,20}\|>|</s>|<eos>|<(?:end_of_turn|turn\|)>|<[|｜]end▁of▁sentence[|｜]>))+\s*\Z",
     re.IGNORECASE,
@@ -53,23 +53,53 @@ def said(response: str) -> str:
     from the beginning. Of harmony's channels the last final one is said. Special tokens that
     end a turn are dropped.
     """
-    text = _final_channel(response)
+    text = response
+    if "assistant" in text or "<|channel|>" in text or text.startswith("analysis"):
+        text = _final_channel(text)
+    if "<!--" in text or "[//]" in text:
+        text = _COMMENT.sub("", text)
     if not (_MAY_MARK.search(text) or "THINK]" in text or "◁" in text):
         return text
     kept: list[str] = []
     start: int | None = 0
-    for mark in deque(_MARK.finditer(text), MOST_MARKS):
-        if mark.lastgroup:  # closes
+    if len(text) > LONGEST:
+        start = None if _is_thinking(text[:-LONGEST]) else 0
+        text = text[-LONGEST:]
+    for tag in _TAG.finditer(text):
+        mark = _mark(tag[0])
+        if mark == "closes":
             if start is not None:  # the prompt has opened it
                 kept.clear()
-            start = mark.end()
-        elif start is not None:
-            kept.append(text[start : mark.start()])
+            start = tag.end()
+        elif mark == "opens" and start is not None:
+            kept.append(text[start : tag.start()])
             start = None
     if start is not None:
         kept.append(text[start:])
-    text = "\n".join(kept)
+    text = "\n".join(part for part in kept if part)
     return text[:-200] + _END_OF_TURN.sub("", text[-200:])
+
+
+def _is_thinking(text: str) -> bool:
+    """Whether a text ends inside a thought; its last mark is sought from the end."""
+    for end in range(len(text), 0, 50 - CHUNK):  # 50: no tag is longer
+        marks = [
+            mark for tag in _TAG.finditer(text, max(end - CHUNK, 0), end) if (mark := _mark(tag[0]))
+        ]
+        if marks:
+            return marks[-1] == "opens"
+    return False
+
+
+@lru_cache(maxsize=256)
+def _mark(tag: str) -> str:
+    """Whether a tag "opens" or "closes" a thought, or is none of its marks: ""."""
+    name = tag.lower().strip("<>[]◁▷|")
+    if name in ("unused95", "ctrl95", "channel") or name.startswith(("/", "end_")):
+        closes = name in ("unused95", "ctrl95", "channel") or any(stem in name for stem in _STEMS)
+        return "closes" if closes else ""
+    opens = name.startswith(("unused94", "ctrl94")) or any(stem in name for stem in _STEMS)
+    return "opens" if opens else ""
 
 
 def _final_channel(text: str) -> str:
@@ -88,14 +118,17 @@ def _final_channel(text: str) -> str:
 # --- One spelling ---------------------------------------------------------------------------------
 
 # Controls, joiners, fillers, marks of direction, variation selectors, tags, lone surrogates.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff\ud800-\udfff]+"
+_INVISIBLE = (
+    "\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff\ud800-\udfff"
 )
-_PLAIN = {0xFF01 + i: 0x21 + i for i in range(94)} | str.maketrans(
-    "\u3000\u2212\ufe63\u2010\u2011\u2012\u2013\u2044\uffe5‘’ʼ“”為個萬億兩點負錯對應該於餘幾還從過間結後選項無數",
-    " ------/¥'''\"\"为个万亿两点负错对应该于余几还从过间结后选项无数",
+_SPELLING = str.maketrans(
+    "\u3000\u2212\ufe63\u2010\u2011\u2012\u2013\u2044\uffe5‘’ʼ“”İ為個萬億兩點負錯對應該於餘幾還從過間結後選項無數",
+    " ------/¥'''\"\"I为个万亿两点负错对应该于余几还从过间结后选项无数",
 )
+_PLAIN = {chr(0xFF01 + i): chr(0x21 + i) for i in range(1, 94)}  # but for ！, which is no factorial
+_PLAIN |= {chr(key): chr(other) for key, other in _SPELLING.items()}
+_OTHER = re.compile(f"[{_INVISIBLE}{re.escape(''.join(_PLAIN))}]")
 _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th", "ð": "d", "ß": "ss"}
 )
@@ -104,9 +137,9 @@ _MARKS = re.compile("[\u0300-\u036f]+")
 
 def plain(text: str) -> str:
     """Return the text in ASCII width and simplified Chinese, without what shows nothing."""
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.replace("\n", " ").isprintable():
         return text
-    return _INVISIBLE.sub("", text).translate(_PLAIN)
+    return _OTHER.sub(lambda m: _PLAIN.get(m[0], ""), text)
 
 
 def folded(text: str) -> str:

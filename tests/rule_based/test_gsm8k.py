@@ -9,8 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from examples.rule_based.gsm8k import extract_answer, grade, gsm8k_reward_fn
@@ -40,7 +41,7 @@ def test_every_case_of_a_class(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "reference", ["", "none", "n/a", "####", "#### ", "x + 1", "17, 18", "inf"]
+    "reference", ["", "none", "n/a", "####", "#### ", "x + 1", "17, 18", "inf", "x^2 + y^2 = 4"]
 )
 def test_a_broken_reference_abstains_whatever_the_response(reference: str) -> None:
     for response in ("#### 18", "", "no idea"):
@@ -59,7 +60,7 @@ def test_a_reference_that_is_no_string_abstains(reference: Any) -> None:
     assert grade("#### 18", reference).reason is Reason.BAD_REFERENCE
 
 
-@pytest.mark.parametrize("answer", [18, 18.0])
+@pytest.mark.parametrize("answer", [18, 18.0, numpy.int64(18), numpy.float32(18), Fraction(18)])
 def test_a_column_of_numbers_is_a_reference_for_areal(answer: float) -> None:
     assert gsm8k_reward_fn("q", "#### 18", [1], [2], answer=answer) == 1.0
 
@@ -177,33 +178,10 @@ def test_decimals_are_exact(d: Any) -> None:
 
 @given(st.integers(1, 99), st.integers(1, 98), st.integers(2, 99))
 def test_fractions_and_mixed_numbers(whole: int, top: int, low: int) -> None:
+    assume(top < low)
     value = whole + Fraction(top, low)
     for text in (f"{whole} {top}/{low}", f"{whole}\\frac{{{top}}}{{{low}}}"):
         assert extract_answer(f"\\boxed{{{text}}}") == str(value)
-
-
-def chinese(n: int) -> str:
-    """Write 0 to 99,999,999 as Chinese numerals; independent of the grader's reading."""
-    if n >= 10_000:
-        rest = n % 10_000
-        gap = "零" if 0 < rest < 1000 else ""
-        return chinese(n // 10_000) + "万" + (gap + chinese(rest) if rest else "")
-    text = ""
-    for size, unit in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
-        digit, n = divmod(n, size)
-        if digit:
-            text += "零一二三四五六七八九"[digit] + unit
-        elif text and n and not text.endswith("零"):
-            text += "零"
-    return text.removeprefix("一") if text.startswith("一十") else text or "零"
-
-
-@given(st.integers(0, 99_999_999))
-@example(100_010)
-@example(20_000_010)
-def test_chinese_numerals(n: int) -> None:
-    for response in (f"答案是{chinese(n)}。", f"{chinese(n)}个", f"\\boxed{{{chinese(n)}}}"):
-        assert extract_answer(response) == str(n)
 
 
 # --- What is no commitment --------------------------------------------------------------------
@@ -253,11 +231,15 @@ def test_the_last_number_is_never_taken_for_the_answer(a: int, b: int) -> None:
 
 
 @given(st.integers(0, 9999), st.integers(0, 9999))
-def test_a_correction_replaces_and_a_contradiction_voids(a: int, b: int) -> None:
-    corrected = f"The answer is {a}. Wait, I forgot one. The answer is {b}."
-    assert extract_answer(corrected) == str(b)
-    contradicted = f"\\boxed{{{a}}} \\boxed{{{b}}}"
-    assert extract_answer(contradicted) == (str(b) if a == b else None)
+def test_the_last_statement_counts(a: int, b: int) -> None:
+    for form in (
+        "The answer is {}.",
+        "\\boxed{{{}}}",
+        "#### {}\n",
+        "答案是{}。",
+        "<answer>{}</answer>",
+    ):
+        assert extract_answer(form.format(a) + " " + form.format(b)) == str(b)
 
 
 REMARKS = [
@@ -265,25 +247,19 @@ REMARKS = [
     "The customers wait 5 minutes.", "I made a table of the 3 steps.", "Let me know if you need more!",
     "A common mistake is to forget the 3 eggs she eats.", "Each of the 9 eggs costs 2 dollars.",
     "Check: 9 * 2 = 18.", "Would you like another problem?", "没错，就是这个数。", "希望对你有帮助！",
-    "如果有不对的地方，请告诉我。", "共有苹果、梨等等。",
-]  # fmt: skip
-RETRACTIONS = [
-    "Wait, that's wrong.", "Oops, I forgot one egg.", "Actually, I made a mistake.", "不对，我算错了。",
-    "Hmm, wait, she eats 3.", "Scratch that.", "I made an error.", "I meant 17.", "On second thought, no.",
-    "Hold on.", "I disagree with this.", "That cannot be right.", "上述结果有误。", "更正：多算了一个。", "撤回这个答案。", "抱歉，我重新算一下。", "等一下，好像多算了一个。",
+    "如果有不对的地方，请告诉我。", "共有苹果、梨等等。", "Wait, that's wrong.", "I disagree with this.", "上述结果有误。",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "statement", ["#### 18", "The answer is 18.", "\\boxed{18}.", "答案是18。"]
 )
-def test_a_remark_leaves_the_answer_and_a_retraction_takes_it_back(statement: str) -> None:
+def test_prose_behind_an_answer_leaves_it(statement: str) -> None:
+    """To take an answer back, state another: a doubt is no statement."""
     for gap in (" ", "\n\n"):
         for remark in REMARKS:
             if not (statement.startswith("####") and gap == " "):  # the line is the answer
                 assert grade(f"{statement}{gap}{remark}", "18").score == 1.0, remark
-        for retraction in RETRACTIONS:
-            assert grade(f"{statement}{gap}{retraction}", "18").score == 0.0, retraction
 
 
 # --- Law 3 and law 4 --------------------------------------------------------------------------

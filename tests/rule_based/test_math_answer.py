@@ -1,12 +1,7 @@
 r"""The symbolic grader: labelled cases of every class, the four laws, and that nothing makes it hang."""
 
 import json
-import multiprocessing
-import os
 import random
-import subprocess
-import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +13,7 @@ from hypothesis import strategies as st
 
 from examples.rule_based import symbolic
 from examples.rule_based.expression import read
-from examples.rule_based.math_answer import find_answer, grade, math_answer_reward_fn
+from examples.rule_based.math_answer import grade, math_answer_reward_fn, read_reference
 from examples.rule_based.trees import TooComplex, Unreadable
 from examples.shared.outcome import Abstained, Reason
 
@@ -98,36 +93,6 @@ def test_a_reference_too_costly_to_compare_with_matches_itself_and_abstains_othe
     assert grade(r"\boxed{21.3}", reference).reason is Reason.BAD_REFERENCE
 
 
-def test_a_comparison_past_its_deadline_abstains_and_the_next_is_measured(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert grade(*SYMBOLIC).score == 1.0
-    monkeypatch.setattr(symbolic, "TIMEOUT_SECONDS", 0.0)
-    assert grade(*SYMBOLIC).reason is Reason.TIMED_OUT
-    monkeypatch.undo()
-    assert grade(*SYMBOLIC).score == 1.0
-
-
-def test_a_helper_that_cannot_start_abstains_and_says_what_to_look_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    symbolic._helper.stop()
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    outcome = grade(*SYMBOLIC)
-    assert outcome.reason is Reason.WORKER_DIED
-    assert "math-verify" in outcome.detail
-    monkeypatch.undo()
-    assert grade(*SYMBOLIC).score == 1.0
-
-
-def test_a_helper_killed_from_outside_is_replaced() -> None:
-    assert grade(*SYMBOLIC).score == 1.0
-    process = symbolic._helper.process
-    assert process
-    process.kill()
-    assert grade(*SYMBOLIC).score == 1.0
-
-
 # --- Law 2: a score is a pure function of its inputs ------------------------------------------
 
 
@@ -141,62 +106,6 @@ def test_scores_do_not_depend_on_thread_or_order() -> None:
     with ThreadPoolExecutor(16) as threads:
         assert list(threads.map(score, cases)) == alone
     assert [score(case) for case in reversed(cases)] == alone[::-1]
-
-
-def in_child(connection: Any) -> None:
-    connection.send(grade(*SYMBOLIC).score)
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-@pytest.mark.parametrize("daemon", [False, True])
-def test_it_verifies_in_child_processes(method: str, daemon: bool) -> None:
-    assert grade(*SYMBOLIC).score == 1.0  # a forked child inherits a helper that it must not use
-    context = multiprocessing.get_context(method)
-    ours, theirs = context.Pipe()
-    child = context.Process(target=in_child, args=(theirs,), daemon=daemon)
-    child.start()
-    assert ours.poll(60)
-    assert ours.recv() == 1.0
-    child.join()
-    assert grade(*SYMBOLIC).score == 1.0
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_it_verifies_in_a_child_forked_while_a_thread_was_verifying() -> None:
-    busy = threading.Event()
-
-    def hold() -> None:
-        with symbolic._helper.lock:
-            busy.set()
-            done.wait(60)
-
-    done = threading.Event()
-    holder = threading.Thread(target=hold)
-    holder.start()
-    busy.wait()
-    child = multiprocessing.get_context("fork").Process(target=grade, args=SYMBOLIC)
-    child.start()
-    child.join(60)
-    done.set()
-    holder.join()
-    assert child.exitcode == 0
-
-
-def test_it_verifies_under_asyncio_on_any_thread_and_the_program_ends() -> None:
-    code = f"""
-import asyncio
-from examples.rule_based.math_answer import grade
-async def main():
-    direct = grade(*{SYMBOLIC!r}).score
-    threads = await asyncio.gather(*(asyncio.to_thread(grade, *{SYMBOLIC!r}) for _ in range(8)))
-    print(direct, {{outcome.score for outcome in threads}})
-asyncio.run(main())
-"""
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
-    )
-    assert result.stdout == "1.0 {1.0}\n"
-    assert result.stderr == ""
 
 
 # --- Law 3: an abstention is never silent -----------------------------------------------------
@@ -328,8 +237,37 @@ def test_roots_and_polynomials_are_equal_in_every_form(n: int, k: int) -> None:
     assert grade(rf"\boxed{{(x+{n})(x-{n})}}", rf"x^2 + ({k})x - {n * n}").score == 0.0
 
 
-def test_the_answer_that_was_found_is_public() -> None:
-    answer = find_answer(r"So $x = \dfrac{1}{2}$. The answer is $\frac{1}{2}$.")
-    assert answer
-    assert answer.tree == Fraction(1, 2)
-    assert find_answer("I do not know.") is None
+@pytest.mark.parametrize(
+    "reference",
+    ["proof", "nan", "None", "见解析", "证明略", "See the solution.", "答案不唯一", "...", "-"],
+)
+def test_a_placeholder_is_no_reference(reference: str) -> None:
+    for response in (r"\boxed{18}", reference, "no idea"):
+        assert grade(response, reference).reason is Reason.BAD_REFERENCE
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["The sequence converges.", "It is a circle of radius two", r"\sum_{i} \binom{n}{i}"],
+)
+def test_a_reference_that_cannot_be_read_matches_itself_alone(reference: str) -> None:
+    assert grade(rf"\boxed{{{reference}}}", reference).score == 1.0
+    assert grade(r"\boxed{18}", reference).reason is Reason.BAD_REFERENCE
+
+
+@pytest.mark.parametrize(
+    ("reference", "same"),
+    [
+        ("The answer is 7", "7"),
+        ("答案：7", "7"),
+        ("答：7个", "7"),
+        ("(1) 7; (2) 8", "7, 8"),
+        ("①7 ②8", "7, 8"),
+        ("约7", "7"),
+    ],
+)
+def test_words_around_a_reference_are_read(reference: str, same: str) -> None:
+    ours, theirs = read_reference(reference), read_reference(same)
+    assert ours
+    assert theirs
+    assert ours.value == theirs.value or ours.number == theirs.number
