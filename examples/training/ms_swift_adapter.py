@@ -104,7 +104,12 @@ class _Reward:
 class MSSwiftReward(_Reward):
     """A synchronous grader's; ms-swift makes the instance."""
 
-    def __call__(self, completions: Sequence[str], **columns: Any) -> list[float | None]:
+    def __call__(
+        self,
+        /,  # a data set may have a column named self
+        completions: Sequence[str],
+        **columns: Any,
+    ) -> list[float | None]:
         """Score a batch.
 
         Args:
@@ -124,7 +129,7 @@ class MSSwiftReward(_Reward):
 class AsyncMSSwiftReward(_Reward):
     """An async grader's: the whole batch is graded at once."""
 
-    async def __call__(self, completions: Sequence[str], **columns: Any) -> list[float | None]:
+    async def __call__(self, /, completions: Sequence[str], **columns: Any) -> list[float | None]:
         """As `MSSwiftReward`, awaited."""
         rows = batch_rows(columns, len(completions))
         return self._scores(await self.grader.run_batch(completions, rows))

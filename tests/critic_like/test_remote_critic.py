@@ -185,7 +185,7 @@ def test_columns_change_nothing(
 ) -> None:
     monkeypatch.setenv("REWARD_MODEL_URL", server.url)
     with Scripted(reply(200, {"scores": [99.0]})) as evil:
-        names = ("url", "host", "path", "REWARD_MODEL_URL", "score", "token")
+        names = ("url", "host", "path", "REWARD_MODEL_URL", "score", "token", "self", "cls")
         columns: dict[str, Any] = dict.fromkeys(names, evil.url)
         columns |= {"timeout_seconds": 0, "max_tries": 0}
         for reward_fn in (remote_critic_reward_fn, RemoteCriticReward(server.url)):
