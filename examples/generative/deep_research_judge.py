@@ -14,6 +14,7 @@ Needs openai (3.x, written for 3.57), tenacity (9.x), tqdm.
 
 import asyncio
 import email.utils
+import itertools
 import json
 import math
 import os
@@ -22,9 +23,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI
+from openai import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    AsyncOpenAI,
+    DefaultAsyncHttpxClient,
+)
+from openai._base_client import AsyncHttpxClientWrapper  # what a client has by default
 from tenacity import AsyncRetrying, retry_if_exception, wait_exception, wait_random_exponential
 
 from ..shared.loop import submit, wait_for
@@ -70,12 +78,21 @@ class MalformedReply(Exception):
     """The server answered, but not with a chat completion."""
 
 
+class _Line(NamedTuple):
+    """What belongs to one event loop: connections, and a semaphore that somebody waited for."""
+
+    client: AsyncOpenAI
+    slots: asyncio.Semaphore
+
+
 class Judge(BaseJudge):
     """Asks a model behind the chat completions API.
 
     Args:
         client: any `AsyncOpenAI`. It is shared: never closed here, and its own retries are not
-            used.
+            used. Connections belong to one event loop: in a second one, such as that of another
+            `asyncio.run`, the judge opens its own. It cannot where the client has an
+            `http_client` of yours: then keep to one loop.
         model: the name that the server knows.
         prompt, max_characters, min_confidence, decoys: as in `BaseJudge`.
         votes: how many times each question is asked, an odd number; more than half of the votes
@@ -91,7 +108,7 @@ class Judge(BaseJudge):
         deadline_seconds: for one vote with all its tries and retries. Waiting for its turn is not
             charged.
         timeout_seconds: for one request; then it is sent again.
-        max_concurrency: votes under way at once.
+        max_concurrency: votes under way at once, in each event loop that uses the judge.
         requests_per_minute: at most so many, evenly spaced.
         cache: a file for `ReplyCache`, or one that is open.
         extra_body: more fields of the request, for example
@@ -139,7 +156,9 @@ class Judge(BaseJudge):
         self.timeout_seconds = timeout_seconds
         self.cache = ReplyCache(cache) if isinstance(cache, str | Path) else cache
         self.usage = Usage()
-        self._slots = asyncio.Semaphore(max_concurrency)
+        self._max_concurrency = max_concurrency
+        self._lines: dict[asyncio.AbstractEventLoop, _Line] = {}
+        self._loops_seen = itertools.count()
         self._pause = 60 / requests_per_minute if requests_per_minute else 0.0
         self._next_start = 0.0
         self._request: dict[str, Any] = {
@@ -170,7 +189,7 @@ class Judge(BaseJudge):
 
     async def _vote(self, messages: list[dict[str, str]], vote: int) -> Reply | Outcome:
         """One verdict, or the abstention that stands for it."""
-        async with self._slots:
+        async with self._line().slots:
             await self._turn()
             try:
                 async with asyncio.timeout(self.deadline_seconds):
@@ -218,7 +237,7 @@ class Judge(BaseJudge):
             await self._turn()
         self.usage.requests += 1
         async with asyncio.timeout(self.timeout_seconds):  # a slow drip passes the client's own
-            raw = await self.client.chat.completions.with_raw_response.create(
+            raw = await self._line().client.chat.completions.with_raw_response.create(
                 **request, extra_body=self._extra_body
             )
         try:
@@ -236,6 +255,21 @@ class Judge(BaseJudge):
             return Reply(verdict, _confidence(text, choice.get("logprobs")))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise MalformedReply(f"{error!r} in {raw.text[:80]!r}") from error
+
+    def _line(self) -> _Line:
+        """The client and the slots of the loop that runs."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._lines:
+            for other in list(self._lines):
+                if other.is_closed():
+                    self._lines.pop(other, None)
+            client = self.client
+            # The first loop has the client itself. One of openai's own making has its like; what
+            # an http_client of the reader's is set to, nobody can tell.
+            if next(self._loops_seen) and isinstance(client._client, AsyncHttpxClientWrapper):
+                client = client.copy(http_client=DefaultAsyncHttpxClient())
+            self._lines[loop] = _Line(client, asyncio.Semaphore(self._max_concurrency))
+        return self._lines[loop]
 
     async def _turn(self) -> None:
         """Wait until the next request may start."""

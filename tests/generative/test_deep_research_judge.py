@@ -261,6 +261,44 @@ def test_a_shared_client_stays_open(faulty: str) -> None:
     asyncio.run(go())
 
 
+async def ask_many(judge: Judge, start: int = 0) -> list[float | None]:
+    answers = (f"{TRUE} {number}" for number in range(start, start + 12))
+    outcomes = await asyncio.gather(*(judge.ask(QUESTION, one, [REFERENCE]) for one in answers))
+    return [outcome.score for outcome in outcomes]
+
+
+def test_one_judge_works_in_one_loop_after_another(faulty: str) -> None:
+    judge = Judge(client(faulty), "ok", max_concurrency=2)
+    for number in range(3):
+        assert asyncio.run(ask_many(judge, 12 * number)) == [1.0] * 12
+    assert judge.usage.requests == stats(faulty)["requests"] == 36
+    assert len(judge._lines) == 1  # nothing is kept of a loop that is closed
+
+
+def test_one_judge_works_in_two_loops_at_once(faulty: str) -> None:
+    judge = Judge(client(faulty), "429 ok", max_concurrency=2)
+    with ThreadPoolExecutor(2) as pool:
+        scores = list(pool.map(lambda start: asyncio.run(ask_many(judge, start)), (0, 100)))
+    assert scores == [[1.0] * 12] * 2
+    assert stats(faulty)["most_in_flight"] <= 4  # two in each
+
+
+def test_a_client_with_an_http_client_of_the_readers_keeps_it_in_every_loop(faulty: str) -> None:
+    seen: list[str] = []
+
+    async def note(request: Any) -> None:
+        seen.append(request.headers["Connection"])
+
+    # It keeps no connection, so it belongs to no loop.
+    http_client = DefaultAsyncHttpxClient(
+        headers={"Connection": "close"}, event_hooks={"request": [note]}
+    )
+    judge = Judge(client(faulty, http_client=http_client), "ok", max_concurrency=2)
+    for number in range(2):
+        assert asyncio.run(ask_many(judge, 12 * number)) == [1.0] * 12
+    assert seen == ["close"] * 24
+
+
 def test_requests_are_spaced(faulty: str) -> None:
     async def go() -> float:
         async with client(faulty) as one:
