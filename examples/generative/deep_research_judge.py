@@ -103,8 +103,8 @@ class Judge(BaseJudge):
             OpenAI enforce it; a server that refuses it answers 400: turn it off.
         logprobs: ask for log-probabilities; with a single vote, the probability of its word
             against the other one is the confidence, where the server gives it.
-        max_tokens: of a reply; a reply that is cut off has no verdict. Leave room for a model
-            that thinks.
+        max_tokens: of a reply; a reply that is cut off or filtered, as its `finish_reason` says,
+            has no verdict. Leave room for a model that thinks.
         deadline_seconds: for one vote with all its tries and retries. Waiting for its turn is not
             charged.
         timeout_seconds: for one request; then it is sent again.
@@ -247,9 +247,11 @@ class Judge(BaseJudge):
             self.usage.completion_tokens += tokens.get("completion_tokens") or 0
             choice = completion["choices"][0]
             text = choice["message"]["content"]
-            verdict = None
-            if isinstance(text, str) and choice["finish_reason"] == "stop":
-                verdict = parse_verdict(text)
+            limit = request["max_completion_tokens"]
+            cut_off = _is_cut_off(
+                choice.get("finish_reason"), (tokens.get("completion_tokens") or 0) >= limit
+            )
+            verdict = parse_verdict(text) if isinstance(text, str) and not cut_off else None
             if verdict is None:
                 return None
             return Reply(verdict, _confidence(text, choice.get("logprobs")))
@@ -285,6 +287,35 @@ _RESPONSE_FORMAT = {
     "type": "json_schema",
     "json_schema": {"name": "verdict", "strict": True, "schema": VERDICT_SCHEMA},
 }
+
+
+# What servers say of a reply that is not whole: OpenAI and what is compatible with it, vLLM, SGLang,
+# Mistral, DeepSeek, GLM, and gateways that pass the words of Anthropic, Gemini, Cohere, Bedrock on.
+_NOT_WHOLE = frozenset(
+    # cut off
+    "length max_tokens max_length model_length context_length model_context_window_exceeded "
+    "insufficient_system_resource timeout incomplete pause_turn "
+    # filtered
+    "content_filter content_filtered guardrail_intervened safety recitation blocklist sensitive "
+    "prohibited_content spii refusal error_toxic "
+    # broken off
+    "abort aborted cancelled canceled user_cancel error error_limit network_error "
+    # it goes on elsewhere
+    "tool_calls tool_use function_call".split()
+)
+
+
+def _is_cut_off(finish_reason: object, at_the_limit: bool) -> bool:
+    """Whether the server says that a reply was cut off, filtered or not the last word.
+
+    Names of a reply's end are many (`stop`, `eos`, `eos_token`, null): all others are taken for
+    one, since `parse_verdict` reads only what is whole. But where the server does not say `stop`,
+    a reply `at_the_limit` of tokens is taken to be cut off.
+    """
+    if finish_reason == "stop":
+        return False
+    word = "" if finish_reason is None else finish_reason
+    return not isinstance(word, str) or word.lower() in _NOT_WHOLE or at_the_limit
 
 
 def _is_passing(error: BaseException) -> bool:

@@ -38,7 +38,9 @@ STEPS: dict[str, int] = {
     "echo": 2,  # the form that was asked for, not a verdict
     "length": 2,  # cut off by max_tokens
 }
-"""Steps of a script, with their weights in `"random"`. Also `"400"` and `"429-late"`, an hour."""
+"""Steps of a script, with their weights in `"random"`. Also `"400"`, and the like; `"429-late"`, an
+hour; and `"finish=eos"`, a verdict with that `finish_reason` (`"finish=null"`: JSON's null,
+`"finish="`: without the field)."""
 
 
 @dataclass
@@ -108,6 +110,13 @@ async def _take(step: str, request: web.Request, truth: bool) -> web.StreamRespo
         return web.json_response(_completion(replies[step]))
     if step == "length":
         return web.json_response(_completion(verdict, finish_reason="length"))
+    if step.startswith("finish="):
+        completion = _completion(verdict)
+        reason = step.removeprefix("finish=")
+        completion["choices"][0]["finish_reason"] = None if reason == "null" else reason
+        if not reason:
+            del completion["choices"][0]["finish_reason"]
+        return web.json_response(completion)
     if step in ("429", "429-late"):
         seconds = "0.05" if step == "429" else "3600"
         error = {"error": {"message": "too many requests"}}

@@ -86,6 +86,47 @@ def test_a_reply_without_verdict_is_asked_for_again(faulty: str, step: str) -> N
     assert "2 replies" in outcome.detail
 
 
+@pytest.mark.parametrize(
+    "reason", ["stop", "eos", "eos_token", "null", "", "stop_sequence", "COMPLETE", "unheard_of"]
+)
+def test_a_verdict_counts_whatever_the_server_calls_the_end(faulty: str, reason: str) -> None:
+    assert grade(faulty, f"finish={reason}").score == 1.0
+    assert grade(faulty, f"finish={reason}", FALSE).score == 0.0
+    assert stats(faulty)["requests"] == 2
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "length",
+        "max_tokens",
+        "MAX_TOKENS",
+        "content_filter",
+        "SAFETY",
+        "abort",
+        "error",
+        "tool_calls",
+    ],
+)
+def test_a_reply_that_is_not_whole_has_no_verdict(faulty: str, reason: str) -> None:
+    outcome = grade(faulty, f"finish={reason}", tries=2)
+    assert outcome.reason is Reason.JUDGE_UNPARSEABLE
+    assert stats(faulty)["requests"] == 2
+
+
+def test_a_reply_as_long_as_it_may_be_is_whole_only_if_the_server_says_stop(faulty: str) -> None:
+    assert grade(faulty, "finish=stop", max_tokens=10).score == 1.0  # the server counts 10 tokens
+    for reason in ("null", "", "unheard_of"):
+        outcome = grade(faulty, f"finish={reason}", max_tokens=10)
+        assert outcome.reason is Reason.JUDGE_UNPARSEABLE
+        assert grade(faulty, f"finish={reason}", max_tokens=11).score == 1.0
+
+
+@pytest.mark.parametrize("reason", [7, True, {"type": "length"}, ["stop"]])
+def test_a_finish_reason_that_is_no_word_says_nothing(reason: Any) -> None:
+    assert deep_research_judge._is_cut_off(reason, at_the_limit=False)
+
+
 @pytest.mark.parametrize("step", ["hang", "drip"])
 def test_a_request_that_takes_too_long_is_sent_again(faulty: str, step: str) -> None:
     assert grade(faulty, f"{step} ok", timeout_seconds=0.3).score == 1.0
