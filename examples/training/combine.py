@@ -69,6 +69,9 @@ def weighted_sum(outcomes: Sequence[Outcome], weights: Sequence[float]) -> Outco
 def gate(condition: Outcome, then: Outcome, threshold: float = 1.0) -> Outcome:
     """Return `then` where the condition scores at least `threshold`; else 0.0, for its reason.
 
+    A condition that is `correct` and still below the threshold closes the gate as `scored`: no
+    0.0 is counted as `correct`.
+
     The classic use: a style score counts only for right answers, so no style makes up for a wrong
     one. Let `then` be positive, or a right answer may score below a wrong one.
 
@@ -80,12 +83,17 @@ def gate(condition: Outcome, then: Outcome, threshold: float = 1.0) -> Outcome:
     if condition.score is None:
         return condition
     if condition.score < threshold:
+        if condition.reason is Reason.CORRECT:
+            return Outcome(0.0, Reason.SCORED, f"{condition.score:g} (correct) < {threshold:g}")
         return Outcome(0.0, condition.reason, condition.detail)
     return then
 
 
 def shape(outcome: Outcome, bonus: float) -> Outcome:
     """Add a bonus, or with a negative one a penalty, that was computed from the response itself.
+
+    The sum is `scored`, a bonus of 0 included; its detail has the reason that it had. To count
+    right and wrong answers, count the outcome that is given here.
 
     Raises:
         ValueError: the bonus is not finite.
@@ -94,7 +102,8 @@ def shape(outcome: Outcome, bonus: float) -> Outcome:
         raise ValueError(f"bonus must be finite, not {bonus!r}")
     if outcome.score is None:
         return outcome
-    return Outcome(outcome.score + bonus, outcome.reason, outcome.detail)
+    detail = f"{outcome.score:g} ({outcome.reason}) {bonus:+g}"
+    return Outcome(outcome.score + bonus, Reason.SCORED, detail)
 
 
 def overlong_penalty(length: int, longest: int, buffer: int) -> float:

@@ -132,6 +132,8 @@ def test_a_gate_lets_through_at_its_threshold_and_above(
     result = gate(condition, then, threshold)
     if condition.require_score() >= threshold:
         assert result is then
+    elif condition.reason is Reason.CORRECT:
+        assert (result.score, result.reason) == (0.0, Reason.SCORED)
     else:
         assert result == Outcome(0.0, condition.reason, condition.detail)
 
@@ -153,11 +155,34 @@ def test_a_gate_opens_at_one_by_default() -> None:
     assert gate(Outcome(0.999, Reason.SCORED), STYLE).score == 0.0
 
 
+def test_a_closed_gate_says_why() -> None:
+    half = Outcome(0.5, Reason.CORRECT, "half of the tests pass")
+    assert gate(half, STYLE) == Outcome(0.0, Reason.SCORED, "0.5 (correct) < 1")
+    assert gate(WRONG, STYLE) == WRONG
+
+
 @given(SCORED, NUMBERS)
-def test_a_bonus_is_added_and_the_reason_stays(outcome: Outcome, bonus: float) -> None:
+def test_a_bonus_is_added_and_what_comes_out_is_graded(outcome: Outcome, bonus: float) -> None:
     shaped = shape(outcome, bonus)
     assert shaped.score == outcome.require_score() + bonus
-    assert (shaped.reason, shaped.detail) == (outcome.reason, outcome.detail)
+    assert shaped.reason is Reason.SCORED
+
+
+def test_the_detail_says_what_was_added() -> None:
+    assert shape(RIGHT, -1.0) == Outcome(0.0, Reason.SCORED, "1 (correct) -1")
+    assert shape(WRONG, 0.25) == Outcome(0.25, Reason.SCORED, "0 (wrong) +0.25")
+
+
+@given(st.sampled_from([RIGHT, WRONG]), st.sampled_from([RIGHT, WRONG, STYLE]), NUMBERS, NUMBERS)
+def test_no_reason_contradicts_its_score(
+    first: Outcome, second: Outcome, threshold: float, bonus: float
+) -> None:
+    """So that a count of the reasons agrees with the rewards."""
+    for one in (gate(first, second, threshold), shape(first, bonus), weighted_sum([first], [2.0])):
+        if one.reason is Reason.CORRECT:
+            assert one.score == 1.0
+        elif one.reason is Reason.WRONG:
+            assert one.score == 0.0
 
 
 @given(LOST, NUMBERS)
