@@ -52,7 +52,7 @@ def weighted_sum(outcomes: Sequence[Outcome], weights: Sequence[float]) -> Outco
         raise ValueError(f"{len(outcomes)} outcomes with {len(weights)} weights")
     if not all(math.isfinite(weight) for weight in weights):
         raise ValueError(f"weights must be finite: {list(weights)}")
-    counted = [(o, w) for o, w in zip(outcomes, weights, strict=True) if w != 0]
+    counted = [(o, float(w)) for o, w in zip(outcomes, weights, strict=True) if w != 0]
     if not counted:
         raise ValueError("all weights are 0: nothing would be measured")
     for outcome, _ in counted:
@@ -102,6 +102,7 @@ def shape(outcome: Outcome, bonus: float) -> Outcome:
         raise ValueError(f"bonus must be finite, not {bonus!r}")
     if outcome.score is None:
         return outcome
+    bonus = float(bonus)
     detail = f"{outcome.score:g} ({outcome.reason}) {bonus:+g}"
     return Outcome(outcome.score + bonus, Reason.SCORED, detail)
 
@@ -117,7 +118,9 @@ def overlong_penalty(length: int, longest: int, buffer: int) -> float:
     """
     if not 0 < buffer <= longest or length < 0:
         raise ValueError(f"length={length}, longest={longest}, buffer={buffer}")
-    return 0.0 - min(max(length - (longest - buffer), 0) / buffer, 1.0)
+    # As floats: NumPy's lengths may have no sign.
+    over = float(length) - (float(longest) - float(buffer))
+    return 0.0 - min(max(over, 0.0) / float(buffer), 1.0)
 
 
 def group_advantages(scores: Sequence[float | None], epsilon: float = 1e-4) -> list[float | None]:
@@ -136,9 +139,10 @@ def group_advantages(scores: Sequence[float | None], epsilon: float = 1e-4) -> l
     Raises:
         ValueError: a score is not finite.
     """
-    scored = [score for score in scores if score is not None]
-    if not all(map(math.isfinite, scored)):
+    if not all(score is None or math.isfinite(score) for score in scores):
         raise ValueError(f"scores must be finite: {list(scores)}")
+    scores = [None if score is None else float(score) for score in scores]
+    scored = [score for score in scores if score is not None]
     if len(scored) < 2 or min(scored) == max(scored):
         return [None if score is None else 0.0 for score in scores]
     mean, deviation = statistics.fmean(scored), statistics.stdev(scored)
@@ -167,7 +171,11 @@ def sum_of_advantages(
         raise ValueError("one weight for each reward, and rewards of one length, are needed")
     if not all(map(math.isfinite, weights)):
         raise ValueError(f"weights must be finite: {list(weights)}")
-    counted = [(group_advantages(r), w) for r, w in zip(rewards, weights, strict=True) if w != 0]
+    counted = [
+        (group_advantages(scores), float(weight))
+        for scores, weight in zip(rewards, weights, strict=True)
+        if weight != 0
+    ]
     sums: list[float | None] = []
     for index in range(len(rewards[0])):
         parts = [(advantages[index], weight) for advantages, weight in counted]

@@ -2,8 +2,11 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given
@@ -425,3 +428,27 @@ def test_what_is_not_finite_or_never_measured_is_an_error() -> None:
         weighted_sum([Outcome(1e308, Reason.SCORED)] * 3, [1.0] * 3)
     with pytest.raises(ValueError, match="all weights are 0"):
         weighted_sum([one], [0.0])
+
+
+# --- Numbers that are not Python's own -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [np.int8, np.uint8, np.int64, np.float32, np.float64, Fraction])
+def test_numbers_of_other_makers_are_numbers(number: Callable[[int], Any]) -> None:
+    one, zero = number(1), number(0)
+    plain = group_advantages([1.0, 0.0, None, 1.0])
+    advantages = group_advantages([one, zero, None, one])
+    assert advantages == plain
+    summed = sum_of_advantages([[one, zero, None, one]], [number(2)])
+    assert summed == [None if a is None else 2 * a for a in plain]
+    assert {type(a) for a in advantages + summed} == {float, type(None)}
+    assert weighted_sum([RIGHT, STYLE], [one, zero]).score == 1.0
+    assert shape(RIGHT, one).score == 2.0
+    assert gate(RIGHT, STYLE, one) is STYLE
+
+
+@pytest.mark.parametrize("number", [np.int16, np.uint16, np.uint64, np.int64])
+def test_lengths_may_be_numpys(number: Callable[[int], Any]) -> None:
+    for length, penalty in ((5, 0.0), (95, -0.5), (200, -1.0)):
+        value = overlong_penalty(number(length), number(100), number(10))
+        assert (type(value), value) == (float, penalty)
