@@ -88,7 +88,7 @@ class _Reward:
         cls.grader.check_rows(rows, RESERVED)
         for number, row in enumerate(rows):
             if not {"messages", "conversation", "conversations"} & set(row):
-                if lost := _MADE_MESSAGES & set(cls.grader.columns.values()):
+                if lost := _MADE_MESSAGES & set(cls.grader.columns.values()) & set(row):
                     raise ValueError(
                         f"row {number}: without a column 'messages' ms-swift makes messages of "
                         f"{min(lost)!r}, and the reward may not see it: give it messages"
