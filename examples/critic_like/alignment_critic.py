@@ -21,6 +21,7 @@ import logging
 import math
 import os
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,7 @@ class Critic:
         self.max_length = max_length
         self.batch_tokens = batch_tokens
         self._lock = threading.Lock()  # one pass at a time keeps the bound on memory
+        _every_critic.add(self)
 
     @classmethod
     def load(
@@ -224,6 +226,19 @@ def pad_right(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[torch.Te
 
 _critics: dict["AlignmentCriticReward", Critic] = {}
 _loading = threading.Lock()
+_every_critic: weakref.WeakSet[Critic] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """A child has none of its parent's threads: nobody would let go of a lock that one held."""
+    global _loading
+    _loading = threading.Lock()
+    for critic in _every_critic:
+        critic._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ class Report:
     """A critic's figures on held-out pairs; shares from 0 to 1.
 
     `when_longer` and `when_shorter` are the accuracies where the chosen response was the longer and the
-    shorter one, with the number of such pairs: far apart, the critic measures length.
+    shorter one, with the number of such pairs: far apart, the critic measures length. `same_tokens`
+    counts pairs that are in none of the figures, since the critic reads both responses alike.
     """
 
     pairs: int
@@ -42,20 +43,22 @@ class Report:
     mean_score: float
     when_longer: tuple[float, int]
     when_shorter: tuple[float, int]
+    same_tokens: int = 0
 
     def __str__(self) -> str:
         low, high = self.interval
-        return "\n".join(
-            [
-                f"accuracy           {self.accuracy:6.1%}  (95% interval {low:.1%} to {high:.1%}, "
-                f"{self.pairs} pairs)",
-                f"calibration error  {self.calibration_error:6.3f}",
-                f"mean margin        {self.mean_margin:6.3f}",
-                f"mean score         {self.mean_score:6.3f}",
-                f"chosen is longer   {self.when_longer[0]:6.1%}  ({self.when_longer[1]} pairs)",
-                f"chosen is shorter  {self.when_shorter[0]:6.1%}  ({self.when_shorter[1]} pairs)",
-            ]
-        )
+        lines = [
+            f"accuracy           {self.accuracy:6.1%}  (95% interval {low:.1%} to {high:.1%}, "
+            f"{self.pairs} pairs)",
+            f"calibration error  {self.calibration_error:6.3f}",
+            f"mean margin        {self.mean_margin:6.3f}",
+            f"mean score         {self.mean_score:6.3f}",
+            f"chosen is longer   {self.when_longer[0]:6.1%}  ({self.when_longer[1]} pairs)",
+            f"chosen is shorter  {self.when_shorter[0]:6.1%}  ({self.when_shorter[1]} pairs)",
+        ]
+        if self.same_tokens:
+            lines.append(f"same tokens        {self.same_tokens} more pairs, left out")
+        return "\n".join(lines)
 
 
 def measure(

@@ -19,6 +19,7 @@ put TLS before the server.
 Standard library only.
 """
 
+import concurrent.futures
 import contextlib
 import http.client
 import json
@@ -26,9 +27,11 @@ import math
 import os
 import random
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -57,7 +60,7 @@ def score(
         url: the server's, such as `http://127.0.0.1:8000`. It decides who sees the texts and
             who makes the rewards: take it from the operator, never from data.
         conversations: as for `Critic.score`.
-        timeout_seconds: for all tries and the waits between them, together.
+        timeout_seconds: for all tries and the waits between them, names and addresses included.
         max_tries: at least 1.
         token: the server's; by default what `REWARD_MODEL_TOKEN` holds, if anything.
 
@@ -188,31 +191,70 @@ def _post(
     target: SplitResult, body: bytes, headers: dict[str, str], deadline: float
 ) -> tuple[int, bytes]:
     """Status and body of the reply, before the deadline."""
+    # In a thread, since no time-out ends a resolver's call, or a reply that trickles in. Once given
+    # up it sends nothing more: it ends with its socket, or when the resolver answers.
     assert target.hostname is not None
-    secure = target.scheme == "https"
-    connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-    left = max(0.001, deadline - time.monotonic())
-    connection = connect(target.hostname, target.port, timeout=left)
-    with contextlib.closing(connection):
-        connection.connect()
-        # A socket's time-out is for one read, and a reply that trickles in would never pass it.
-        watchdog = threading.Timer(deadline - time.monotonic(), _hang_up, [connection.sock])
-        watchdog.daemon = True
-        watchdog.start()
+    context = ssl.create_default_context() if target.scheme == "https" else None
+    connection = (
+        http.client.HTTPConnection(target.hostname, target.port)
+        if context is None
+        else http.client.HTTPSConnection(target.hostname, target.port, context=context)
+    )
+    reply: Future[tuple[int, bytes]] = Future()
+
+    def exchange() -> None:
         try:
-            connection.request("POST", target.path.rstrip("/") + "/score", body, headers)
-            response = connection.getresponse()
-            reply = response.read()
-            if time.monotonic() >= deadline:  # what came may be cut off
-                raise TimeoutError("the deadline passed")
-            return response.status, reply
-        finally:
-            watchdog.cancel()
+            with contextlib.closing(connection):
+                connection.sock = _connect(connection.host, connection.port, context, deadline)
+                connection.request("POST", target.path.rstrip("/") + "/score", body, headers)
+                response = connection.getresponse()
+                reply.set_result((response.status, response.read()))
+        except Exception as error:  # for the caller, if it still waits
+            reply.set_exception(error)
+
+    threading.Thread(target=exchange, name="remote critic", daemon=True).start()
+    try:
+        concurrent.futures.wait([reply], deadline - time.monotonic())
+        if not reply.done():
+            raise TimeoutError("the deadline passed")
+        return reply.result()
+    finally:
+        if not reply.done():
+            _hang_up(connection.sock)
 
 
-def _hang_up(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # it may be closed already
-        sock.shutdown(socket.SHUT_RDWR)
+def _connect(
+    host: str, port: int, context: ssl.SSLContext | None, deadline: float
+) -> socket.socket:
+    """A socket to the first of the host's addresses that accepts; each gets its share of the time."""
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    failure = OSError(f"{host} has no address")
+    for number, (family, kind, protocol, _, address) in enumerate(addresses):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(_left(deadline) / (len(addresses) - number))
+            sock.connect(address)
+            sock.settimeout(_left(deadline))
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return context.wrap_socket(sock, server_hostname=host) if context else sock
+        except OSError as error:
+            sock.close()
+            failure = error
+    raise failure
+
+
+def _left(deadline: float) -> float:
+    """Seconds; TimeoutError where there are none."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the deadline passed")
+    return left
+
+
+def _hang_up(sock: socket.socket | None) -> None:
+    if sock is not None:
+        with contextlib.suppress(OSError):  # it may be closed already
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 def _outcomes(reply: bytes, count: int) -> list[Outcome]:

@@ -177,16 +177,21 @@ def fit(
 ) -> None:
     """Train in place, on the device where the model is.
 
+    A pair whose responses are the same tokens to the model, in all or in what `max_length` leaves
+    of them, teaches nothing: it is left out, with a warning that counts such pairs.
+
     Args:
         checkpoint: a file of safetensors, written every `save_steps` steps and after each epoch;
             if it is there already, training continues from it.
 
     Raises:
-        ValueError: the checkpoint belongs to other pairs, settings or another model.
+        ValueError: no pair is left, or the checkpoint belongs to other pairs, settings or another
+            model.
         FloatingPointError: the loss is no longer finite; nothing of that step is saved.
     """
-    conversations = [conversation for pair in pairs for conversation in pair.conversations()]
-    ids, lost = encode(tokenizer, conversations, settings.max_length)
+    pairs, ids, lost, left_out = _encode_pairs(tokenizer, pairs, settings.max_length)
+    if left_out:
+        logger.warning(left_out)
     if cut := sum(count > 0 for count in lost):
         logger.warning("%d of %d conversations lose their beginning: max_length", cut, len(ids))
     unknown = sum(one.count(tokenizer.unk_token_id) for one in ids) / sum(map(len, ids))
@@ -268,17 +273,29 @@ def epoch_batches(lengths: Sequence[int], batch_pairs: int, seed: int) -> list[l
 
 
 def evaluate(critic: Critic, pairs: Sequence[Pair]) -> Report:
-    """Measure a critic on pairs, best on pairs that it was not trained on."""
+    """Measure a critic on pairs, best on pairs that it was not trained on.
+
+    Pairs whose responses are the same tokens to it are left out of all figures, since it cannot
+    tell them apart, and counted in the report's `same_tokens`.
+
+    Raises:
+        ValueError: no pair is left, or a score is not finite.
+    """
+    given = len(pairs)
+    pairs, _, _, left_out = _encode_pairs(critic.tokenizer, pairs, critic.max_length)
+    if left_out:
+        logger.warning(left_out)
     conversations = [pair.conversations() for pair in pairs]
     scores = critic.score(
         [chosen for chosen, _ in conversations] + [other for _, other in conversations]
     )
-    return measure(
+    report = measure(
         scores[: len(pairs)],
         scores[len(pairs) :],
         [len(pair.chosen) for pair in pairs],
         [len(pair.rejected) for pair in pairs],
     )
+    return dataclasses.replace(report, same_tokens=given - len(pairs))
 
 
 @torch.no_grad()
@@ -286,11 +303,17 @@ def calibrate(critic: Critic, pairs: Sequence[Pair]) -> float:
     """Divide the head by the temperature that fits these pairs, and centre it if it has a bias.
 
     The head is linear, so the checkpoint itself becomes calibrated and needs no file more. The
-    ranking stays as it was.
+    ranking stays as it was. Pairs whose responses are the same tokens are left out, as in `fit`.
 
     Returns:
         The temperature.
+
+    Raises:
+        ValueError: no pair is left, or a score is not finite.
     """
+    pairs, _, _, left_out = _encode_pairs(critic.tokenizer, pairs, critic.max_length)
+    if left_out:
+        logger.warning(left_out)
     conversations = [conversation for pair in pairs for conversation in pair.conversations()]
     scores = critic.score(conversations)
     temperature = fit_temperature([c - r for c, r in zip(scores[::2], scores[1::2], strict=True)])
@@ -343,6 +366,8 @@ def main(arguments: Sequence[str] | None = None) -> Report:
     )
 
     model, tokenizer = load_base(resolve_base(options.base), settings, options.revision)
+    for part in (calibration, test):  # now, and not when the training is over
+        _encode_pairs(tokenizer, part, settings.max_length)
     device = options.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -361,6 +386,42 @@ def main(arguments: Sequence[str] | None = None) -> Report:
 
 
 # --- Parts -------------------------------------------------------------------------------------
+
+
+def _encode_pairs(
+    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], max_length: int
+) -> tuple[list[Pair], list[list[int]], list[int], str]:
+    """The pairs that a model can tell apart, and their conversations, encoded.
+
+    Returns:
+        N pairs; 2N lists of ids and 2N counts of lost tokens, as from `encode`, those of a pair
+        side by side; and what was left out and why, "" for nothing.
+
+    Raises:
+        ValueError: there are pairs, and none is left.
+    """
+    conversations = [pair.conversations() for pair in pairs]
+    ids, lost = encode(tokenizer, [one for both in conversations for one in both], max_length)
+    same = [n for n in range(len(pairs)) if ids[2 * n] == ids[2 * n + 1]]
+    if not same:
+        return list(pairs), ids, lost, ""
+    whole, _ = encode(tokenizer, [one for n in same for one in conversations[n]], sys.maxsize)
+    alike = sum(a == b for a, b in zip(whole[::2], whole[1::2], strict=True))
+    why = (
+        f"{len(same)} of {len(pairs)} pairs are left out, since both responses are the same tokens: "
+        f"in {len(same) - alike}, max_length={max_length} cuts off where they differ; in {alike}, "
+        "the tokenizer does not see the difference (case, accents, line breaks, or characters that "
+        "it does not know)"
+    )
+    if len(same) == len(pairs):
+        raise ValueError(f"no pair is left: {why}")
+    kept = sorted(set(range(len(pairs))) - set(same))
+    return (
+        [pairs[n] for n in kept],
+        [one for n in kept for one in ids[2 * n : 2 * n + 2]],
+        [one for n in kept for one in lost[2 * n : 2 * n + 2]],
+        why,
+    )
 
 
 def _head(model: PreTrainedModel) -> nn.Linear:

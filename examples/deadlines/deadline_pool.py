@@ -31,6 +31,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
+from numbers import Real
 from typing import Any, ParamSpec, Self, TypeVar
 
 from ..shared.outcome import Abstained, Outcome, Reason
@@ -122,7 +123,7 @@ class DeadlinePool:
                 if value < 1:
                     raise ValueError(f"{name} must be at least 1, not {value}")
         seconds = timeout_seconds
-        if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        if not isinstance(seconds, float | Real) or isinstance(seconds, bool):
             raise TypeError(f"timeout_seconds must be a number, not {seconds!r}")
         if not 0 < seconds <= _DAY:
             raise ValueError(f"timeout_seconds must be above 0 and at most a day, not {seconds}")

@@ -14,6 +14,7 @@ Needs openai (3.x, written for 3.57), tenacity (9.x), tqdm.
 
 import asyncio
 import email.utils
+import itertools
 import json
 import math
 import os
@@ -22,9 +23,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI
+from openai import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    AsyncOpenAI,
+    DefaultAsyncHttpxClient,
+)
+from openai._base_client import AsyncHttpxClientWrapper  # what a client has by default
 from tenacity import AsyncRetrying, retry_if_exception, wait_exception, wait_random_exponential
 
 from ..shared.loop import submit, wait_for
@@ -70,12 +78,21 @@ class MalformedReply(Exception):
     """The server answered, but not with a chat completion."""
 
 
+class _Line(NamedTuple):
+    """What belongs to one event loop: connections, and a semaphore that somebody waited for."""
+
+    client: AsyncOpenAI
+    slots: asyncio.Semaphore
+
+
 class Judge(BaseJudge):
     """Asks a model behind the chat completions API.
 
     Args:
         client: any `AsyncOpenAI`. It is shared: never closed here, and its own retries are not
-            used.
+            used. Connections belong to one event loop: in a second one, such as that of another
+            `asyncio.run`, the judge opens its own. It cannot where the client has an
+            `http_client` of yours: then keep to one loop.
         model: the name that the server knows.
         prompt, max_characters, min_confidence, decoys: as in `BaseJudge`.
         votes: how many times each question is asked, an odd number; more than half of the votes
@@ -86,12 +103,12 @@ class Judge(BaseJudge):
             OpenAI enforce it; a server that refuses it answers 400: turn it off.
         logprobs: ask for log-probabilities; with a single vote, the probability of its word
             against the other one is the confidence, where the server gives it.
-        max_tokens: of a reply; a reply that is cut off has no verdict. Leave room for a model
-            that thinks.
+        max_tokens: of a reply; a reply that is cut off or filtered, as its `finish_reason` says,
+            has no verdict. Leave room for a model that thinks.
         deadline_seconds: for one vote with all its tries and retries. Waiting for its turn is not
             charged.
         timeout_seconds: for one request; then it is sent again.
-        max_concurrency: votes under way at once.
+        max_concurrency: votes under way at once, in each event loop that uses the judge.
         requests_per_minute: at most so many, evenly spaced.
         cache: a file for `ReplyCache`, or one that is open.
         extra_body: more fields of the request, for example
@@ -139,7 +156,9 @@ class Judge(BaseJudge):
         self.timeout_seconds = timeout_seconds
         self.cache = ReplyCache(cache) if isinstance(cache, str | Path) else cache
         self.usage = Usage()
-        self._slots = asyncio.Semaphore(max_concurrency)
+        self._max_concurrency = max_concurrency
+        self._lines: dict[asyncio.AbstractEventLoop, _Line] = {}
+        self._loops_seen = itertools.count()
         self._pause = 60 / requests_per_minute if requests_per_minute else 0.0
         self._next_start = 0.0
         self._request: dict[str, Any] = {
@@ -170,7 +189,7 @@ class Judge(BaseJudge):
 
     async def _vote(self, messages: list[dict[str, str]], vote: int) -> Reply | Outcome:
         """One verdict, or the abstention that stands for it."""
-        async with self._slots:
+        async with self._line().slots:
             await self._turn()
             try:
                 async with asyncio.timeout(self.deadline_seconds):
@@ -218,7 +237,7 @@ class Judge(BaseJudge):
             await self._turn()
         self.usage.requests += 1
         async with asyncio.timeout(self.timeout_seconds):  # a slow drip passes the client's own
-            raw = await self.client.chat.completions.with_raw_response.create(
+            raw = await self._line().client.chat.completions.with_raw_response.create(
                 **request, extra_body=self._extra_body
             )
         try:
@@ -228,14 +247,31 @@ class Judge(BaseJudge):
             self.usage.completion_tokens += tokens.get("completion_tokens") or 0
             choice = completion["choices"][0]
             text = choice["message"]["content"]
-            verdict = None
-            if isinstance(text, str) and choice["finish_reason"] == "stop":
-                verdict = parse_verdict(text)
+            limit = request["max_completion_tokens"]
+            cut_off = _is_cut_off(
+                choice.get("finish_reason"), (tokens.get("completion_tokens") or 0) >= limit
+            )
+            verdict = parse_verdict(text) if isinstance(text, str) and not cut_off else None
             if verdict is None:
                 return None
             return Reply(verdict, _confidence(text, choice.get("logprobs")))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise MalformedReply(f"{error!r} in {raw.text[:80]!r}") from error
+
+    def _line(self) -> _Line:
+        """The client and the slots of the loop that runs."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._lines:
+            for other in list(self._lines):
+                if other.is_closed():
+                    self._lines.pop(other, None)
+            client = self.client
+            # The first loop has the client itself. One of openai's own making has its like; what
+            # an http_client of the reader's is set to, nobody can tell.
+            if next(self._loops_seen) and isinstance(client._client, AsyncHttpxClientWrapper):
+                client = client.copy(http_client=DefaultAsyncHttpxClient())
+            self._lines[loop] = _Line(client, asyncio.Semaphore(self._max_concurrency))
+        return self._lines[loop]
 
     async def _turn(self) -> None:
         """Wait until the next request may start."""
@@ -251,6 +287,35 @@ _RESPONSE_FORMAT = {
     "type": "json_schema",
     "json_schema": {"name": "verdict", "strict": True, "schema": VERDICT_SCHEMA},
 }
+
+
+# What servers say of a reply that is not whole: OpenAI and what is compatible with it, vLLM, SGLang,
+# Mistral, DeepSeek, GLM, and gateways that pass the words of Anthropic, Gemini, Cohere, Bedrock on.
+_NOT_WHOLE = frozenset(
+    # cut off
+    "length max_tokens max_length model_length context_length model_context_window_exceeded "
+    "insufficient_system_resource timeout incomplete pause_turn "
+    # filtered
+    "content_filter content_filtered guardrail_intervened safety recitation blocklist sensitive "
+    "prohibited_content spii refusal error_toxic "
+    # broken off
+    "abort aborted cancelled canceled user_cancel error error_limit network_error "
+    # it goes on elsewhere
+    "tool_calls tool_use function_call".split()
+)
+
+
+def _is_cut_off(finish_reason: object, at_the_limit: bool) -> bool:
+    """Whether the server says that a reply was cut off, filtered or not the last word.
+
+    Names of a reply's end are many (`stop`, `eos`, `eos_token`, null): all others are taken for
+    one, since `parse_verdict` reads only what is whole. But where the server does not say `stop`,
+    a reply `at_the_limit` of tokens is taken to be cut off.
+    """
+    if finish_reason == "stop":
+        return False
+    word = "" if finish_reason is None else finish_reason
+    return not isinstance(word, str) or word.lower() in _NOT_WHOLE or at_the_limit
 
 
 def _is_passing(error: BaseException) -> bool:

@@ -15,12 +15,13 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
-__all__ = ["STEPS", "make_app"]
+__all__ = ["STEPS", "key_of", "make_app"]
 
 STEPS: dict[str, int] = {
     "ok": 60,
@@ -38,7 +39,9 @@ STEPS: dict[str, int] = {
     "echo": 2,  # the form that was asked for, not a verdict
     "length": 2,  # cut off by max_tokens
 }
-"""Steps of a script, with their weights in `"random"`. Also `"400"` and `"429-late"`, an hour."""
+"""Steps of a script, with their weights in `"random"`. Also `"400"`, and the like; `"429-late"`, an
+hour; and `"finish=eos"`, a verdict with that `finish_reason` (`"finish=null"`: JSON's null,
+`"finish="`: without the field)."""
 
 
 @dataclass
@@ -63,6 +66,11 @@ def make_app(latency: float = 0.0) -> web.Application:
     return app
 
 
+def key_of(model: str, messages: Sequence[Mapping[str, Any]]) -> str:
+    """What `/stats` calls a question: the same for each request with these messages."""
+    return hashlib.sha256(json.dumps([model, messages]).encode()).hexdigest()
+
+
 async def _complete(request: web.Request) -> web.StreamResponse:
     state = request.app[_STATE]
     state.in_flight += 1
@@ -70,8 +78,7 @@ async def _complete(request: web.Request) -> web.StreamResponse:
     try:
         body = await request.json()
         await asyncio.sleep(state.latency)
-        asked = json.dumps([body["model"], body["messages"]])
-        key = hashlib.sha256(asked.encode()).hexdigest()
+        key = key_of(body["model"], body["messages"])
         number = state.asked[key]
         state.asked[key] += 1
         step = _step(body["model"], key, number)
@@ -108,6 +115,13 @@ async def _take(step: str, request: web.Request, truth: bool) -> web.StreamRespo
         return web.json_response(_completion(replies[step]))
     if step == "length":
         return web.json_response(_completion(verdict, finish_reason="length"))
+    if step.startswith("finish="):
+        completion = _completion(verdict)
+        reason = step.removeprefix("finish=")
+        completion["choices"][0]["finish_reason"] = None if reason == "null" else reason
+        if not reason:
+            del completion["choices"][0]["finish_reason"]
+        return web.json_response(completion)
     if step in ("429", "429-late"):
         seconds = "0.05" if step == "429" else "3600"
         error = {"error": {"message": "too many requests"}}
@@ -152,7 +166,8 @@ async def _stats(request: web.Request) -> web.Response:
         {
             "requests": state.asked.total(),
             "questions": len(state.asked),
-            "most_answers_to_one": max(state.answered.values(), default=0),
+            "answered": len(state.answered),
+            "answered_again": {key: n for key, n in state.answered.items() if n > 1},
             "in_flight": state.in_flight,
             "most_in_flight": state.most_in_flight,
         }

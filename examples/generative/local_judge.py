@@ -10,7 +10,9 @@ Needs torch (2.6 or newer), transformers (written for 5.23), tqdm.
 """
 
 import asyncio
+import os
 import threading
+import weakref
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,6 +51,7 @@ class LocalJudge(BaseJudge):
         self.model = model.eval()
         self.tokenizer = tokenizer
         self._lock = threading.Lock()  # one pass at a time bounds the memory
+        _every_judge.add(self)
 
     @classmethod
     def load(
@@ -112,3 +115,16 @@ class LocalJudge(BaseJudge):
             detail = "the model gives NaN"
             raise Abstained(Outcome(None, Reason.BAD_SCORE, detail))
         return Reply(correct > 0.5, max(correct, 1 - correct))
+
+
+_every_judge: weakref.WeakSet[LocalJudge] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """A child has none of its parent's threads: nobody would let go of a lock that one held."""
+    for judge in _every_judge:
+        judge._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -91,6 +91,8 @@ def areal_reward_fn(
 
 
 class _Reward:
+    reserved: tuple[str, ...] = RESERVED
+
     def __init__(self, grader: ColumnGrader, end_tokens: tuple[str, ...] = END_TOKENS) -> None:
         self.grader = grader
         self.end_tokens = end_tokens
@@ -98,7 +100,7 @@ class _Reward:
 
     def check(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Check a data set before training starts; see `ColumnGrader.check_rows`."""
-        self.grader.check_rows(rows, RESERVED)
+        self.grader.check_rows(rows, self.reserved)
 
     def _response(self, completion: str) -> str:
         for token in self.end_tokens:
@@ -110,8 +112,11 @@ class _Reward:
 class ArealReward(_Reward):
     """What `areal_reward_fn` returns for a synchronous grader: for AReaL's own workflows."""
 
+    reserved = (*RESERVED, "self")  # as AReaL's AsyncRewardWrapper names its first argument
+
     def __call__(
         self,
+        /,  # a data set may have a column named self
         prompt: str,
         completions: str,
         prompt_ids: list[int],
@@ -137,6 +142,7 @@ class AsyncArealReward(_Reward):
 
     async def __call__(
         self,
+        /,
         prompt: str,
         completions: str,
         prompt_ids: list[int],
@@ -240,7 +246,7 @@ def _awaiting_workflow() -> Any:
             self.awaited: Callable[..., Awaitable[float]] = awaited
             self.async_reward_fn = self._count  # in place of AReaL's AsyncRewardWrapper
 
-        async def _count(self, *args: Any, **columns: Any) -> float:
+        async def _count(self, /, *args: Any, **columns: Any) -> float:
             statistics = stats_tracker.get(workflow_context.stat_scope())
             try:
                 score: float = await self.awaited(*args, **columns)

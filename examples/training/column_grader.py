@@ -40,6 +40,9 @@ Grade = Callable[..., Outcome | Awaitable[Outcome]]
 class ColumnGrader:
     """Binds the parameters of a grader to columns.
 
+    A parameter with a default is read from its column where the data set has that column, and
+    keeps its default where it has none; `check_rows` warns of that.
+
     Args:
         grade: has a parameter `response`, and may have `reference` and `question`. Returns
             an `Outcome`, or an awaitable of one; may raise `Abstained`.
@@ -80,6 +83,11 @@ class ColumnGrader:
             for name, column in named.items()
             if name in parameters and name not in bound
         }
+        self.needed = [
+            column
+            for name, column in self.columns.items()
+            if parameters[name].default is inspect.Parameter.empty
+        ]
         if len(set(self.columns.values())) < len(self.columns):
             raise ValueError(f"reference and question are the same column: {reference!r}")
 
@@ -144,11 +152,13 @@ class ColumnGrader:
             reserved: names that the framework gives to arguments of its own.
 
         Raises:
-            LookupError: there is no row, or a row lacks a column.
+            LookupError: there is no row, or a row lacks a column; for a parameter with a default,
+                a column that other rows have.
             TypeError: a column is of the wrong type.
             ValueError: a column has a reserved name.
         """
         number = -1
+        first: set[str] = set()
         for number, row in enumerate(rows):
             if taken := sorted(set(row) & set(reserved)):
                 raise ValueError(
@@ -156,11 +166,24 @@ class ColumnGrader:
                     "rename the column"
                 )
             try:
-                self._arguments("", row)
+                given = set(self._arguments("", row))
             except (LookupError, TypeError) as error:
                 raise type(error)(f"row {number}: {error}") from None
+            first = first or given
+            if given != first:
+                parameter = min(given ^ first)
+                raise LookupError(
+                    f"row {number}: some rows have a column {self.columns[parameter]!r} and some "
+                    f"have none, so that {self.name} would keep the default of its {parameter} in "
+                    "some: give it to all, or rename it"
+                )
         if number < 0:
             raise LookupError("the data set has no rows")
+        for parameter, column in self.columns.items():
+            if parameter not in first:
+                logger.warning(
+                    "no column %r: %s keeps the default of its %s", column, self.name, parameter
+                )
 
     def _arguments(self, response: str, row: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(response, str):
@@ -168,6 +191,8 @@ class ColumnGrader:
         arguments: dict[str, Any] = {"response": response}
         for parameter, column in self.columns.items():
             if column not in row:
+                if column not in self.needed:
+                    continue
                 raise LookupError(
                     f"no column {column!r} (columns: {', '.join(map(str, row))}): {self.name} "
                     f"reads its {parameter} there; name the column in {parameter}="

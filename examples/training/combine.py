@@ -52,7 +52,7 @@ def weighted_sum(outcomes: Sequence[Outcome], weights: Sequence[float]) -> Outco
         raise ValueError(f"{len(outcomes)} outcomes with {len(weights)} weights")
     if not all(math.isfinite(weight) for weight in weights):
         raise ValueError(f"weights must be finite: {list(weights)}")
-    counted = [(o, w) for o, w in zip(outcomes, weights, strict=True) if w != 0]
+    counted = [(o, float(w)) for o, w in zip(outcomes, weights, strict=True) if w != 0]
     if not counted:
         raise ValueError("all weights are 0: nothing would be measured")
     for outcome, _ in counted:
@@ -69,6 +69,9 @@ def weighted_sum(outcomes: Sequence[Outcome], weights: Sequence[float]) -> Outco
 def gate(condition: Outcome, then: Outcome, threshold: float = 1.0) -> Outcome:
     """Return `then` where the condition scores at least `threshold`; else 0.0, for its reason.
 
+    A condition that is `correct` and still below the threshold closes the gate as `scored`: no
+    0.0 is counted as `correct`.
+
     The classic use: a style score counts only for right answers, so no style makes up for a wrong
     one. Let `then` be positive, or a right answer may score below a wrong one.
 
@@ -80,12 +83,17 @@ def gate(condition: Outcome, then: Outcome, threshold: float = 1.0) -> Outcome:
     if condition.score is None:
         return condition
     if condition.score < threshold:
+        if condition.reason is Reason.CORRECT:
+            return Outcome(0.0, Reason.SCORED, f"{condition.score:g} (correct) < {threshold:g}")
         return Outcome(0.0, condition.reason, condition.detail)
     return then
 
 
 def shape(outcome: Outcome, bonus: float) -> Outcome:
     """Add a bonus, or with a negative one a penalty, that was computed from the response itself.
+
+    The sum is `scored`, a bonus of 0 included; its detail has the reason that it had. To count
+    right and wrong answers, count the outcome that is given here.
 
     Raises:
         ValueError: the bonus is not finite.
@@ -94,7 +102,9 @@ def shape(outcome: Outcome, bonus: float) -> Outcome:
         raise ValueError(f"bonus must be finite, not {bonus!r}")
     if outcome.score is None:
         return outcome
-    return Outcome(outcome.score + bonus, outcome.reason, outcome.detail)
+    bonus = float(bonus)
+    detail = f"{outcome.score:g} ({outcome.reason}) {bonus:+g}"
+    return Outcome(outcome.score + bonus, Reason.SCORED, detail)
 
 
 def overlong_penalty(length: int, longest: int, buffer: int) -> float:
@@ -108,7 +118,9 @@ def overlong_penalty(length: int, longest: int, buffer: int) -> float:
     """
     if not 0 < buffer <= longest or length < 0:
         raise ValueError(f"length={length}, longest={longest}, buffer={buffer}")
-    return 0.0 - min(max(length - (longest - buffer), 0) / buffer, 1.0)
+    # As floats: NumPy's lengths may have no sign.
+    over = float(length) - (float(longest) - float(buffer))
+    return 0.0 - min(max(over, 0.0) / float(buffer), 1.0)
 
 
 def group_advantages(scores: Sequence[float | None], epsilon: float = 1e-4) -> list[float | None]:
@@ -127,9 +139,10 @@ def group_advantages(scores: Sequence[float | None], epsilon: float = 1e-4) -> l
     Raises:
         ValueError: a score is not finite.
     """
-    scored = [score for score in scores if score is not None]
-    if not all(map(math.isfinite, scored)):
+    if not all(score is None or math.isfinite(score) for score in scores):
         raise ValueError(f"scores must be finite: {list(scores)}")
+    scores = [None if score is None else float(score) for score in scores]
+    scored = [score for score in scores if score is not None]
     if len(scored) < 2 or min(scored) == max(scored):
         return [None if score is None else 0.0 for score in scores]
     mean, deviation = statistics.fmean(scored), statistics.stdev(scored)
@@ -158,7 +171,11 @@ def sum_of_advantages(
         raise ValueError("one weight for each reward, and rewards of one length, are needed")
     if not all(map(math.isfinite, weights)):
         raise ValueError(f"weights must be finite: {list(weights)}")
-    counted = [(group_advantages(r), w) for r, w in zip(rewards, weights, strict=True) if w != 0]
+    counted = [
+        (group_advantages(scores), float(weight))
+        for scores, weight in zip(rewards, weights, strict=True)
+        if weight != 0
+    ]
     sums: list[float | None] = []
     for index in range(len(rewards[0])):
         parts = [(advantages[index], weight) for advantages, weight in counted]

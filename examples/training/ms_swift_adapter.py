@@ -88,7 +88,7 @@ class _Reward:
         cls.grader.check_rows(rows, RESERVED)
         for number, row in enumerate(rows):
             if not {"messages", "conversation", "conversations"} & set(row):
-                if lost := _MADE_MESSAGES & set(cls.grader.columns.values()):
+                if lost := _MADE_MESSAGES & set(cls.grader.columns.values()) & set(row):
                     raise ValueError(
                         f"row {number}: without a column 'messages' ms-swift makes messages of "
                         f"{min(lost)!r}, and the reward may not see it: give it messages"
@@ -104,7 +104,12 @@ class _Reward:
 class MSSwiftReward(_Reward):
     """A synchronous grader's; ms-swift makes the instance."""
 
-    def __call__(self, completions: Sequence[str], **columns: Any) -> list[float | None]:
+    def __call__(
+        self,
+        /,  # a data set may have a column named self
+        completions: Sequence[str],
+        **columns: Any,
+    ) -> list[float | None]:
         """Score a batch.
 
         Args:
@@ -124,7 +129,7 @@ class MSSwiftReward(_Reward):
 class AsyncMSSwiftReward(_Reward):
     """An async grader's: the whole batch is graded at once."""
 
-    async def __call__(self, completions: Sequence[str], **columns: Any) -> list[float | None]:
+    async def __call__(self, /, completions: Sequence[str], **columns: Any) -> list[float | None]:
         """As `MSSwiftReward`, awaited."""
         rows = batch_rows(columns, len(completions))
         return self._scores(await self.grader.run_batch(completions, rows))

@@ -8,8 +8,8 @@
 
 Checked with OpenRLHF 0.11.2 (`SingleTurnAgentExecutor`; `openrlhf/utils/agent.py`). It calls the
 function with lists of one, from a thread for each response: `queries` holds the prompt and the
-response, `prompts` the prompt, `labels` one column. A grader that reads one column is given the
-label; one that reads more needs a label that is a dict of them. `serve_openrlhf.py` serves the same
+response, `prompts` the prompt, `labels` one column. A grader that needs one column is given the
+label; one that needs more needs a label that is a dict of them. `serve_openrlhf.py` serves the same
 over HTTP.
 
 An abstention becomes a score of NaN and no reward. With `--algo.dynamic_filtering_enable`, OpenRLHF
@@ -130,20 +130,21 @@ class OpenRLHFReward:
             rows: the data set.
             label_key: as for `--data.label_key`; by default the reference's column.
         """
-        key = label_key or next(iter(self.grader.columns.values()), None)
-        self.grader.check_rows(self._labels(rows, key))
+        key = label_key or next(iter(self.grader.needed or self.grader.columns.values()), None)
+        is_needed = bool(label_key or self.grader.needed)
+        self.grader.check_rows(self._labels(rows, key, is_needed))
 
     def _labels(
-        self, rows: Iterable[Mapping[str, Any]], key: str | None
+        self, rows: Iterable[Mapping[str, Any]], key: str | None, is_needed: bool
     ) -> Iterator[Mapping[str, Any]]:
         for number, row in enumerate(rows):
-            if key is not None and key not in row:
+            if is_needed and key not in row:
                 raise LookupError(
                     f"row {number}: no column {key!r} (columns: {', '.join(map(str, row))}): "
                     "name the label's in label_key= and --data.label_key"
                 )
             try:
-                yield self._row(row[key] if key is not None else None)
+                yield self._row(row.get(key, "") if key is not None else "")
             except (LookupError, TypeError) as error:
                 raise type(error)(f"row {number}: {error}") from None
 
@@ -161,14 +162,17 @@ class OpenRLHFReward:
     def _row(self, label: Any) -> Mapping[str, Any]:
         if isinstance(label, Mapping):
             return label
-        columns = list(self.grader.columns.values())
-        if columns and label == "":
-            raise LookupError("the label is empty, as OpenRLHF's are without --data.label_key")
-        if len(columns) > 1:
+        needed = self.grader.needed
+        if label == "":
+            if needed:
+                raise LookupError("the label is empty, as OpenRLHF's are without --data.label_key")
+            return {}
+        if len(needed) > 1:
             raise TypeError(
-                f"{self.grader.name} reads {' and '.join(columns)}: the label must be a dict of "
+                f"{self.grader.name} reads {' and '.join(needed)}: the label must be a dict of "
                 f"them, not {type(label).__name__}"
             )
+        columns = needed or list(self.grader.columns.values())
         return {columns[0]: label} if columns else {}
 
     def _result(self, outcome: Outcome) -> dict[str, Any]:

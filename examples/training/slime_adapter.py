@@ -104,13 +104,13 @@ class SlimeReward:
         return (await self.grader.run(sample.response, row)).score
 
     def _row(self, label: Any, metadata: Any) -> dict[str, Any]:
-        if label is None and _LABEL in self.grader.columns.values():
+        if label is None and _LABEL in self.grader.needed:
             raise LookupError("the sample has no label: is --label-key set?")
         if metadata is not None and not isinstance(metadata, Mapping):
             raise TypeError(f"the metadata must be a dict, not {type(metadata).__name__}")
         if metadata and _LABEL in metadata:
             raise ValueError("the metadata have a key 'label', as the sample has: rename it")
-        return {_LABEL: label, **(metadata or {})}
+        return {**({} if label is None else {_LABEL: label}), **(metadata or {})}
 
 
 def keep_measured(then: Callable[..., Any] | None = None) -> Callable[..., Any]:

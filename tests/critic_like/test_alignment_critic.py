@@ -595,6 +595,36 @@ def test_a_load_that_fails_raises_for_every_caller_and_is_tried_again(
     assert reward_fn("Hi", "Hello") == 1.5
 
 
+def test_a_child_forked_while_another_thread_loads_can_load(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    true_in_a_child: Callable[[Callable[[], bool]], bool],
+) -> None:
+    reward_fn = AlignmentCriticReward(str(tmp_path))
+    loading, forked = threading.Event(), threading.Event()
+
+    def load(path: str, **_: Any) -> Stub:
+        if threading.current_thread() is not threading.main_thread():
+            loading.set()
+            forked.wait(120)
+        return Stub()
+
+    monkeypatch.setattr(Critic, "load", load)
+    thread = threading.Thread(target=reward_fn, args=("Hi", "Hello"))
+    thread.start()
+    assert loading.wait(60)
+    assert true_in_a_child(lambda: reward_fn("Hi", "Hello") == 1.5)
+    forked.set()
+    thread.join()
+
+
+def test_a_child_forked_while_another_thread_scores_can_score(
+    decoder: Critic, true_in_a_child: Callable[[Callable[[], bool]], bool]
+) -> None:
+    with decoder._lock:
+        assert true_in_a_child(lambda: decoder.score([]) == [])
+
+
 def test_equal_reward_functions_share_one_critic(
     loads: list[tuple[str, dict[str, Any]]], tmp_path: Path
 ) -> None:

@@ -3,12 +3,13 @@
 import json
 import math
 import pickle
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from inspect import signature
 from pathlib import Path
@@ -184,7 +185,7 @@ def test_columns_change_nothing(
 ) -> None:
     monkeypatch.setenv("REWARD_MODEL_URL", server.url)
     with Scripted(reply(200, {"scores": [99.0]})) as evil:
-        names = ("url", "host", "path", "REWARD_MODEL_URL", "score", "token")
+        names = ("url", "host", "path", "REWARD_MODEL_URL", "score", "token", "self", "cls")
         columns: dict[str, Any] = dict.fromkeys(names, evil.url)
         columns |= {"timeout_seconds": 0, "max_tries": 0}
         for reward_fn in (remote_critic_reward_fn, RemoteCriticReward(server.url)):
@@ -326,6 +327,71 @@ def test_a_server_that_never_accepts_abstains_at_the_deadline() -> None:
         assert outcome.reason is Reason.JUDGE_UNREACHABLE
 
 
+def closed_doors(count: int, doors: ExitStack) -> list[tuple[Any, ...]]:
+    """Addresses, as `getaddrinfo` gives them, of one socket whose queue of connections is full."""
+    listening = doors.enter_context(closing(create_server(("127.0.0.1", 0), backlog=0)))
+    for _ in range(8):  # the first few fit the queue
+        waiting = doors.enter_context(closing(socket.socket()))
+        waiting.setblocking(False)
+        waiting.connect_ex(listening.getsockname())
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", listening.getsockname())] * count
+
+
+def test_a_name_of_many_addresses_has_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as doors:
+        addresses = closed_doors(100, doors)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+        start = time.monotonic()
+        outcome = only(score("http://critic.example", [TEA], timeout_seconds=0.5))
+        assert time.monotonic() - start < 10
+        assert outcome.reason is Reason.JUDGE_UNREACHABLE
+
+
+def test_an_address_that_accepts_nothing_leaves_time_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with ExitStack() as doors, Scripted(FINE) as scripted:
+        open_one = (socket.AF_INET, socket.SOCK_STREAM, 6, "", scripted.server_address)
+        addresses = [*closed_doors(1, doors), *[open_one] * 19]  # the first has 1 s of 20
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+        outcome = only(score("http://critic.example", [TEA], timeout_seconds=20, max_tries=1))
+        assert outcome.score == 1.5
+
+
+@pytest.mark.parametrize("url", ["http://critic.example", "https://critic.example"])
+def test_a_slow_resolver_abstains_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    answers, asked = threading.Event(), []
+
+    with Scripted(FINE) as scripted:
+
+        def resolve(*arguments: Any, **_: Any) -> list[tuple[Any, ...]]:
+            asked.append(arguments)
+            answers.wait(60)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", scripted.server_address)]
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        before = set(threading.enumerate())
+        start = time.monotonic()
+        outcome = only(score(url, [TEA], timeout_seconds=0.5))
+        assert time.monotonic() - start < 10
+        assert outcome.reason is Reason.JUDGE_UNREACHABLE
+        answers.set()
+        assert_no_thread_stays(before)
+        assert len(asked) == 1
+        assert not scripted.seen  # nothing is sent for a call that is over
+
+
+def test_a_silent_handshake_abstains_at_the_deadline() -> None:
+    with closing(create_server(("127.0.0.1", 0))) as listening:
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        start = time.monotonic()
+        outcome = only(score(url, [TEA], timeout_seconds=0.5))
+        assert time.monotonic() - start < 10
+        assert outcome.reason is Reason.JUDGE_UNREACHABLE
+
+
 @pytest.mark.parametrize(
     "broken",
     [b"", b"\x00\xff not HTTP", FINE[:-4]],
@@ -414,12 +480,30 @@ def test_it_travels_to_a_worker(server: CriticServer) -> None:
     assert pickle.loads(pickle.dumps(remote_critic_reward_fn)) is remote_critic_reward_fn
 
 
-def test_no_thread_stays() -> None:
-    before = set(threading.enumerate())
-    with Scripted(FINE) as scripted:
-        for _ in range(3):
-            score(scripted.url, [TEA])
-    deadline = time.monotonic() + 5
+def assert_no_thread_stays(before: set[threading.Thread]) -> None:
+    deadline = time.monotonic() + 60
     while stay := set(threading.enumerate()) - before:
         assert time.monotonic() < deadline, stay
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize("answer", [FINE, wait], ids=["answers", "is silent"])
+def test_no_thread_stays(answer: Any) -> None:
+    before = set(threading.enumerate())
+    with Scripted(answer) as scripted:
+        for _ in range(3):
+            score(scripted.url, [TEA], timeout_seconds=0.3)
+    assert_no_thread_stays(before)
+
+
+def test_a_child_forked_during_a_call_can_make_its_own(
+    true_in_a_child: Callable[[Callable[[], bool]], bool],
+) -> None:
+    with Scripted(wait) as silent, Scripted(FINE) as scripted:
+        caller = threading.Thread(target=score, args=(silent.url, [TEA]))
+        caller.start()
+        while not silent.seen:
+            time.sleep(0.01)
+        assert true_in_a_child(lambda: only(score(scripted.url, [TEA])).score == 1.5)
+        silent.stop.set()
+        caller.join()

@@ -411,6 +411,94 @@ def test_conversations_that_are_cut_are_logged(
     assert "of 44 conversations lose their beginning" in caplog.text
 
 
+# --- Pairs that a model cannot tell apart ------------------------------------------------------
+
+TAIL = " and so on, word after word, until the end of the page is reached." * 6
+CUT_OFF = Pair(
+    ({"role": "user", "content": "Question 1: is it safe?"},),
+    f"It is unsafe, do not do it.{TAIL}",
+    f"It is safe, go ahead.{TAIL}",
+    "cut off",
+)
+ALIKE = [  # to MiniLM's tokenizer
+    ("Paris is the capital.", "paris is the capital."),
+    ("One.\nTwo.", "One. Two."),
+    ("Café", "Cafe"),
+    ("天空是蓝色的", "天空是绿色的"),
+]
+
+
+def alike(count: int = len(ALIKE)) -> list[Pair]:
+    asked = ({"role": "user", "content": "Which?"},)
+    return [Pair(asked, *responses, str(n)) for n, responses in enumerate(ALIKE[:count])]
+
+
+def test_pairs_of_the_same_tokens_are_not_trained_on(
+    bert_base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = trained(bert_base)
+    assert "left out" not in caplog.text
+    mixed = trained(bert_base, FAST, [CUT_OFF, *PAIRS[:9], *alike(), *PAIRS[9:]])
+    assert same(mixed, plain)  # as if they were not there
+    (record,) = [one for one in caplog.records if "left out" in one.getMessage()]
+    assert record.levelno == logging.WARNING
+    assert record.getMessage().startswith(
+        "5 of 27 pairs are left out, since both responses are the same tokens: in 1, max_length=64 "
+        "cuts off where they differ; in 4, the tokenizer does not see the difference"
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_no_pair_is_left_nothing_is_trained(bases: dict[str, Path], kind: str) -> None:
+    settings = settings_with(max_length=48)
+    model, tokenizer = load_base(bases[kind], settings)
+    before = weights_of(model)
+    with pytest.raises(ValueError, match=r"no pair is left: 4 of 4 pairs .* max_length=48 cuts"):
+        fit(model, tokenizer, [CUT_OFF] * 4, settings)
+    assert same(weights_of(model), before)
+
+
+def test_pairs_of_the_same_tokens_are_no_wins_and_no_losses(
+    bert_base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, tokenizer = load_base(bert_base, FAST)
+    fit(model, tokenizer, PAIRS, FAST)
+    critic = critic_of(model, tokenizer)
+    plain = evaluate(critic, PAIRS)
+    assert plain.same_tokens == 0
+    mixed = evaluate(critic, [*PAIRS, CUT_OFF, *alike()])
+    assert mixed == dataclasses.replace(plain, same_tokens=5)
+    assert "same tokens        5 more pairs, left out" in str(mixed)
+    assert "same tokens" not in str(plain)
+    assert "5 of 27 pairs are left out" in caplog.text
+    with pytest.raises(ValueError, match="no pair is left: 4 of 4"):
+        evaluate(critic, alike())
+
+
+def test_pairs_of_the_same_tokens_do_not_calibrate(bert_base: Path) -> None:
+    temperatures = []
+    for more in ([], [CUT_OFF, *alike()]):
+        model, tokenizer = load_base(bert_base, FAST)
+        fit(model, tokenizer, PAIRS, FAST)
+        critic = critic_of(model, tokenizer)
+        weight = weights_of(model)["classifier.weight"]
+        with pytest.raises(ValueError, match="no pair is left: 4 of 4"):
+            calibrate(critic, alike())
+        assert torch.equal(weight, weights_of(model)["classifier.weight"])
+        calibrate(critic, [*learnable(12, seed=9), *more])
+        temperatures.append(weights_of(model)["classifier.bias"])
+    assert torch.equal(*temperatures)
+
+
+def test_the_command_does_not_train_for_a_test_that_cannot_be(
+    bert_base: Path, forty: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_critic, "fit", lambda *_: pytest.fail("trained"))
+    test = write_pairs(tmp_path / "test.jsonl", alike())
+    with pytest.raises(ValueError, match="no pair is left"):
+        main(command(bert_base, forty, tmp_path / "critic", "--test-pairs", str(test)))
+
+
 def test_a_tokenizer_that_does_not_know_the_language_is_logged(
     bert_base: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

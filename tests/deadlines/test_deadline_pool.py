@@ -19,9 +19,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from examples.deadlines.deadline_pool import DeadlinePool, PoolReport
@@ -444,6 +446,12 @@ def test_there_are_no_more_workers_than_allowed_or_needed() -> None:
 def test_a_bad_argument_is_named(arguments: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error, match=next(iter(arguments))):
         DeadlinePool(**arguments)
+
+
+@pytest.mark.parametrize("seconds", [np.float32(5), np.int64(5), Fraction(5)])
+def test_a_deadline_may_be_any_real_number(seconds: Any) -> None:
+    with DeadlinePool(1, seconds) as pool:
+        assert pool._settings.timeout_seconds == 5.0
 
 
 def test_a_memory_limit_needs_linux(monkeypatch: pytest.MonkeyPatch) -> None:

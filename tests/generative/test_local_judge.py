@@ -1,6 +1,7 @@
 """The judge in process: verdicts from log-probabilities of a tiny model, and of a real one."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ def test_it_is_the_probability_of_the_whole_word(folder: Path) -> None:
         logs.append(sum(logits[len(start) + i - 1, one].item() for i, one in enumerate(end)))
     expected = torch.tensor(logs).softmax(0).max().item()
     assert f"{expected:.2f}" in ask(judge, "Bergen").detail
+
+
+def test_a_child_forked_while_another_thread_asks_can_ask(
+    folder: Path, true_in_a_child: Callable[[Callable[[], bool]], bool]
+) -> None:
+    judge = LocalJudge.load(folder, device="cpu")
+    with judge._lock:
+        assert true_in_a_child(lambda: not judge._lock.locked())
 
 
 def test_the_tiers_are_those_of_the_other_judge(folder: Path) -> None:

@@ -145,7 +145,7 @@ def test_a_data_set_is_checked_before_training() -> None:
         reward_fn.check([])
 
 
-@pytest.mark.parametrize("name", ["prompt", "completions", "prompt_ids", "completion_ids"])
+@pytest.mark.parametrize("name", ["prompt", "completions", "prompt_ids", "completion_ids", "self"])
 def test_a_column_with_a_name_of_areals_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"uses the name '{name}': rename"):
         areal_reward_fn(grade).check([{**ROW, name: "x"}])

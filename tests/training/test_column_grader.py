@@ -483,6 +483,56 @@ def test_no_grader_is_called_with_a_row_that_does_not_fit(grader: Any) -> None:
     assert calls == []
 
 
+# --- Parameters with a default -------------------------------------------------------------------
+
+
+def with_default(response: str, reference: str, question: str = "none") -> Outcome:
+    return Outcome(1.0, Reason.SCORED, f"{question}|{response}|{reference}")
+
+
+async def with_default_async(response: str, reference: str, *, question: str = "none") -> Outcome:
+    return with_default(response, reference, question)
+
+
+def all_defaults(response: str, reference: str = "", question: str = "none") -> Outcome:
+    return with_default(response, reference, question)
+
+
+@pytest.mark.parametrize("grader", [with_default, with_default_async, all_defaults])
+def test_a_parameter_with_a_default_reads_its_column_where_there_is_one(
+    grader: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    bound = ColumnGrader(grader)
+    bound.check_rows([{"answer": "72", "question": "8 * 9?"}] * 2)
+    assert not caplog.records
+    assert both(bound, "x", {"answer": "72", "question": "8 * 9?"}).detail == "8 * 9?|x|72"
+    bound.check_rows([{"answer": "72", "q": "8 * 9?"}] * 2)
+    (message,) = caplog.messages  # a column that is misspelt is not left out in silence
+    assert message.startswith("no column 'question': ")
+    assert message.endswith(" keeps the default of its question")
+    assert both(bound, "x", {"answer": "72"}).detail == "none|x|72"
+
+
+def test_a_parameter_without_a_default_still_needs_its_column() -> None:
+    for row in ({"question": "8 * 9?"}, {}):
+        raises_both(ColumnGrader(with_default), LookupError, "reads its reference there", row)
+    assert both(ColumnGrader(all_defaults), "x", {}).detail == "none|x|"
+
+
+def test_a_column_is_in_every_row_or_in_none() -> None:
+    rows = [{"answer": "72"}] * 3 + [{"answer": "72", "question": "8 * 9?"}]
+    message = "some rows have a column 'question' and some have none.* of its question in some"
+    with pytest.raises(LookupError, match=f"row 3: {message}"):
+        ColumnGrader(with_default).check_rows(rows)
+    with pytest.raises(LookupError, match=f"row 1: {message}"):
+        ColumnGrader(with_default).check_rows(rows[::-1])
+
+
+def test_a_column_for_a_default_has_to_be_of_the_right_type() -> None:
+    with pytest.raises(TypeError, match="row 0: column 'question' holds NoneType"):
+        ColumnGrader(with_default).check_rows([{"answer": "72", "question": None}])
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [

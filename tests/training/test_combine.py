@@ -2,8 +2,11 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given
@@ -132,6 +135,8 @@ def test_a_gate_lets_through_at_its_threshold_and_above(
     result = gate(condition, then, threshold)
     if condition.require_score() >= threshold:
         assert result is then
+    elif condition.reason is Reason.CORRECT:
+        assert (result.score, result.reason) == (0.0, Reason.SCORED)
     else:
         assert result == Outcome(0.0, condition.reason, condition.detail)
 
@@ -153,11 +158,34 @@ def test_a_gate_opens_at_one_by_default() -> None:
     assert gate(Outcome(0.999, Reason.SCORED), STYLE).score == 0.0
 
 
+def test_a_closed_gate_says_why() -> None:
+    half = Outcome(0.5, Reason.CORRECT, "half of the tests pass")
+    assert gate(half, STYLE) == Outcome(0.0, Reason.SCORED, "0.5 (correct) < 1")
+    assert gate(WRONG, STYLE) == WRONG
+
+
 @given(SCORED, NUMBERS)
-def test_a_bonus_is_added_and_the_reason_stays(outcome: Outcome, bonus: float) -> None:
+def test_a_bonus_is_added_and_what_comes_out_is_graded(outcome: Outcome, bonus: float) -> None:
     shaped = shape(outcome, bonus)
     assert shaped.score == outcome.require_score() + bonus
-    assert (shaped.reason, shaped.detail) == (outcome.reason, outcome.detail)
+    assert shaped.reason is Reason.SCORED
+
+
+def test_the_detail_says_what_was_added() -> None:
+    assert shape(RIGHT, -1.0) == Outcome(0.0, Reason.SCORED, "1 (correct) -1")
+    assert shape(WRONG, 0.25) == Outcome(0.25, Reason.SCORED, "0 (wrong) +0.25")
+
+
+@given(st.sampled_from([RIGHT, WRONG]), st.sampled_from([RIGHT, WRONG, STYLE]), NUMBERS, NUMBERS)
+def test_no_reason_contradicts_its_score(
+    first: Outcome, second: Outcome, threshold: float, bonus: float
+) -> None:
+    """So that a count of the reasons agrees with the rewards."""
+    for one in (gate(first, second, threshold), shape(first, bonus), weighted_sum([first], [2.0])):
+        if one.reason is Reason.CORRECT:
+            assert one.score == 1.0
+        elif one.reason is Reason.WRONG:
+            assert one.score == 0.0
 
 
 @given(LOST, NUMBERS)
@@ -400,3 +428,27 @@ def test_what_is_not_finite_or_never_measured_is_an_error() -> None:
         weighted_sum([Outcome(1e308, Reason.SCORED)] * 3, [1.0] * 3)
     with pytest.raises(ValueError, match="all weights are 0"):
         weighted_sum([one], [0.0])
+
+
+# --- Numbers that are not Python's own -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [np.int8, np.uint8, np.int64, np.float32, np.float64, Fraction])
+def test_numbers_of_other_makers_are_numbers(number: Callable[[int], Any]) -> None:
+    one, zero = number(1), number(0)
+    plain = group_advantages([1.0, 0.0, None, 1.0])
+    advantages = group_advantages([one, zero, None, one])
+    assert advantages == plain
+    summed = sum_of_advantages([[one, zero, None, one]], [number(2)])
+    assert summed == [None if a is None else 2 * a for a in plain]
+    assert {type(a) for a in advantages + summed} == {float, type(None)}
+    assert weighted_sum([RIGHT, STYLE], [one, zero]).score == 1.0
+    assert shape(RIGHT, one).score == 2.0
+    assert gate(RIGHT, STYLE, one) is STYLE
+
+
+@pytest.mark.parametrize("number", [np.int16, np.uint16, np.uint64, np.int64])
+def test_lengths_may_be_numpys(number: Callable[[int], Any]) -> None:
+    for length, penalty in ((5, 0.0), (95, -0.5), (200, -1.0)):
+        value = overlong_penalty(number(length), number(100), number(10))
+        assert (type(value), value) == (float, penalty)

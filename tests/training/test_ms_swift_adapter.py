@@ -112,3 +112,14 @@ def test_a_column_that_becomes_messages_is_found_before_training() -> None:
     with pytest.raises(ValueError, match="makes messages of 'answer'"):
         reward.check([{"question": "8 * 9?", "answer": "#### 72"}])
     ms_swift_reward(grade, reference="gold").check([{"question": "8 * 9?", "gold": "#### 72"}])
+
+
+def test_a_question_with_a_default_need_not_be_a_column() -> None:
+    def with_default(response: str, reference: str, question: str = "") -> Outcome:
+        return grade(response, reference)
+
+    reward = ms_swift_reward(with_default, reference="gold")
+    reward.check([{"query": "8 * 9?", "gold": "#### 72"}])
+    assert score(reward(args=GDPO), ["#### 72"], gold=["#### 72"]) == [1.0]
+    with pytest.raises(ValueError, match="makes messages of 'question'"):
+        reward.check([{"question": "8 * 9?", "gold": "#### 72"}])

@@ -50,6 +50,32 @@ def test_a_label_that_is_a_dict_holds_columns() -> None:
         call(openrlhf_reward(grade_with_question), "72", "72")
 
 
+def default_question(response: str, reference: str, question: str = "8*9?") -> Outcome:
+    return grade(response, f"{question} {reference}")
+
+
+def all_defaults(response: str, reference: str = "72") -> Outcome:
+    return grade(response, reference)
+
+
+def test_a_label_need_not_hold_what_has_a_default() -> None:
+    reward = openrlhf_reward(default_question)
+    reward.check([{"answer": "72"}])
+    assert call(reward, "8*9? 72", "72")["rewards"] == 1.0
+    assert call(reward, "7*9? 63", {"answer": "63", "question": "7*9?"})["rewards"] == 1.0
+    with pytest.raises(LookupError, match="the label is empty"):
+        call(reward, "72", "")
+
+
+def test_where_all_have_defaults_there_need_be_no_label() -> None:
+    reward = openrlhf_reward(all_defaults)
+    reward.check([{"input": "8*9?"}])
+    reward.check([{"answer": "72"}])
+    assert call(reward, "72", "")["rewards"] == call(reward, "63", "63")["rewards"] == 1.0
+    with pytest.raises(LookupError, match="no column 'solution'"):
+        reward.check([{"answer": "72"}], label_key="solution")
+
+
 def test_an_abstention_is_no_reward_and_a_score_of_nan(caplog: pytest.LogCaptureFixture) -> None:
     async def lost(response: str) -> Outcome:
         raise Abstained(Outcome(None, Reason.TIMED_OUT))

@@ -74,6 +74,17 @@ def test_the_stand_ins_have_recorded_fields() -> None:
     assert fields == RECORD["also"][2]["fields"]
 
 
+def all_defaults(response: str, reference: str = "72", question: str = "") -> Outcome:
+    return grade(response, f"{question}{reference}")
+
+
+def test_what_has_a_default_need_not_be_in_a_sample() -> None:
+    reward = slime_reward(all_defaults)
+    reward.check([{"prompt": "8 * 9?"}])
+    assert score(reward, Sample("72", label=None)) == 1.0
+    assert score(reward, Sample("q63", label="63", metadata={"question": "q"})) == 1.0
+
+
 def test_a_sample_is_scored_as_a_float() -> None:
     reward = slime_reward(grade)
     assert [score(reward, Sample(text)) for text in ("72", "71")] == [1.0, 0.0]
