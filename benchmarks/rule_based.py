@@ -11,6 +11,10 @@ Without `--data` the book's own labelled sample is used. A data file is JSON Lin
   wrong unless both are equal;
 - ToRA's (microsoft/ToRA): `code`, `gt`, `pred`. The label is ToRA's own evaluation: `pred` equals `gt`.
 
+`--conclusions` reads GSM8K's worked answers without their last line, `#### 18`. The closing sentence is
+written as a conclusion, with the result in place of its sum: "So he runs 540 meters". It prints how many are
+read rightly, wrongly, and not at all.
+
 `--hostile` grades texts of a million characters that are made to be slow to read, and prints the
 slowest, each the best of three calls.
 
@@ -23,6 +27,7 @@ import platform
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
 from importlib.metadata import version
@@ -180,6 +185,34 @@ def measure_hostile() -> None:
         print(f"{seconds * 1000:6.0f} ms  {text}")
 
 
+SUM = re.compile(r"[^\s=]*(?:\s*[-+*/x×÷]\s*[^\s=]+)*\s*=\s*(\$?)<<[^<>]*>>")
+CONCLUDES = re.compile(r"(?:So|Thus|Therefore|Hence|In total|Altogether)\b")
+
+
+def measure_conclusions(path: Path) -> None:
+    """Print what is read of closing sentences, of those that begin with a word of conclusion and of others."""
+    counts = Counter[tuple[str, str]]()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        solution, _, reference = json.loads(line)["answer"].rpartition("####")
+        *steps, last = solution.strip().split("\n")
+        last = SUM.sub(r"\1", last)
+        if "=" in last:
+            continue
+        kind = "a word of conclusion" if CONCLUDES.match(last) else "another word"
+        answer, gold = (
+            find("\n".join([*steps, last])),
+            math_answer.read_reference(reference.strip()),
+        )
+        if answer is None or answer.number is None or gold is None:
+            counts[kind, "not read"] += 1
+        else:
+            counts[kind, "right" if answer.number == gold.number else "wrong"] += 1
+    print(f"{path.name}: closing sentences that begin with    right  wrong  not read")
+    for kind in ("a word of conclusion", "another word"):
+        row = [counts[kind, verdict] for verdict in ("right", "wrong", "not read")]
+        print(f"{kind:53} {row[0]:5} {row[1]:6} {row[2]:9}")
+
+
 def tiers(cases: list[Case]) -> str:
     """What decides in `math_answer`: the share of cases that each step settles."""
     counts = dict.fromkeys(
@@ -209,6 +242,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, action="append", help="JSON Lines; may be repeated")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--hostile", action="store_true")
+    parser.add_argument("--conclusions", action="store_true")
     options = parser.parse_args()
     if options.hostile:
         measure_hostile()
@@ -217,8 +251,14 @@ def main() -> None:
     for path in paths:
         if not path.is_file():
             raise SystemExit(f"{path}: no such file; leave out --data for the book's own sample")
+    given = [f"--data {path.name}" for path in options.data or []]
+    if options.conclusions:
+        print("$ python -m benchmarks.rule_based --conclusions", *given)
+        for path in paths:
+            measure_conclusions(path)
+        return
 
-    print("$ python -m benchmarks.rule_based", *(f"--data {p.name}" for p in options.data or []))
+    print("$ python -m benchmarks.rule_based", *given)
     print(
         f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, math-verify {version('math-verify')}"
     )

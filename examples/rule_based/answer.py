@@ -32,6 +32,7 @@ from .expression import read
 from .forms import FORMS, Form, statements
 from .scanner import SPACE
 from .trees import Node, Op, TooComplex, Unreadable, named
+from .units import RESERVED
 
 __all__ = ["Answer", "as_text", "find", "is_placeholder", "read_value"]
 
@@ -145,6 +146,7 @@ _VERBS = _any(
 )
 _VERBS_CHINESE = r"(?<![没不未非无])(?:(?<![少多])有|[是为共计得了出剩余付差找回行卖赚花用即要]|得到)|(?<![没不未非无最至])[多少]"
 _ABOUT = r"(?:(?:exactly|only|about|approximately|a\s+total\s+of|约|大约)\s*)?"
+_BOUNDS = "over under above below nearly almost beyond exceed exceeds exceeding less more fewer greater like negative twice double"
 _NUMBER = (
     r"[-+]?\s*\\?[$¥€£]*\s*(?:[0-9]|\\[dt]?frac)"
     r"|[一二两三四五六七八九十百千万亿][一二三四五六七八九十百千万亿零点]*[^\s样起些定般直]"
@@ -153,6 +155,13 @@ _VERB = re.compile(
     rf"(?:(?<!not\s)(?<!never\s)(?<!n't\s)\b(?:{_VERBS})\s+|{_VERBS_CHINESE}|(?<![<>!])=)\s*{_ABOUT}(?={_NUMBER})",
     re.IGNORECASE,
 )
+_FIGURE = re.compile(r"-?\$?[0-9][0-9,]*(?:\.[0-9]+)?")
+# Where the only number of a sentence stands behind one of these, it is not the result.
+_CHANGES = (RESERVED | frozenset(_BOUNDS.split())) - frozenset(
+    "is are was were be that which since because so to by out up and".split()
+)
+_WORDS_ONLY = re.compile(r"[A-Za-z\s,'’-]*\s")
+_PHRASE = re.compile(r"\s+(?:on|for|in|at|from|with|to|after|during)\b\D*\Z")  # of $18 on eggs
 _COPULA = re.compile(r"\b(?:is|are|was|were|be)\b|[是为]", re.IGNORECASE)
 # A letter with the text of its option behind it, but not "A or B", "A is wrong", "A + 1".
 _LETTER_OF = r"(?P<bare>[A-J])(?=\s*(?:[.):：,，、]|选项|项|\Z|\((?=[a-z]{3})))|\((?P<bracketed>[A-J])\)(?!\s*\()"
@@ -219,18 +228,28 @@ def read_value(text: str, whole: bool = True, sentence: bool = False) -> Answer 
     if not answer and not whole and (explained := _EXPLAINED.search(text)):
         answer = _read(text[: explained.start()], whole)
     if not answer and sentence:
-        because = _BECAUSE.search(text)
-        said = text[: because.start()] if because else text
-        places = list(_VERB.finditer(said))
-        if len(places) == 1:
-            answer = read_value(said[places[0].end() :], whole=False)
-            answer = answer if answer and answer.number is not None else None
+        answer = _in_sentence(text)
     if not answer:
         answer = _chosen(text, comma=True)
     if answer:
         return answer
     words = as_text(text)
     return Answer(words, None) if len(words) <= LONGEST_WORDS and _LETTER.search(words) else None
+
+
+def _in_sentence(text: str) -> Answer | None:
+    """The one number behind a verb, or the only one there is: "In 3 days she makes 18 dollars"."""
+    because = _BECAUSE.search(text)
+    text = text[: because.start()] if because else text
+    places = [m.end() for m in _VERB.finditer(text)]
+    if not places and text.isascii():
+        places = [m.start() for m in _FIGURE.finditer(text)]
+        before = text[: places[0]] if places else ""
+        if not _CHANGES.isdisjoint(before.lower().split()) or not _WORDS_ONLY.fullmatch(before):
+            return None
+    rest = _PHRASE.sub("", text[places[0] :]) if len(places) == 1 else ""
+    answer = read_value(rest, whole=False)
+    return answer if answer and answer.number is not None else None
 
 
 def _chosen(text: str, comma: bool = False) -> Answer | None:
