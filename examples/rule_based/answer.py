@@ -80,26 +80,27 @@ def find(response: str, forms: Sequence[Form] = FORMS) -> Answer | None:
     text = plain(said(response)[-MOST_CHARACTERS:])
     words: Answer | None = None
     for form, stated in statements(text, forms):
-        line = form.mark == "####"
-        whole = form.closes != "" and not line
+        whole = form.closes != "" and form.mark != "####"
         answer = None if stated is None else read_value(stated, whole, form.sentence)
-        if whole or (line and not _is_heading(stated, answer)) or (answer and not answer.in_words):
+        if _settles(form, stated, answer):
             return answer
         words = words or answer
     return words or (_bare(text) if len(text) <= LONGEST_BARE else None)
+
+
+def _settles(form: Form, stated: str | None, answer: Answer | None) -> bool:
+    """A value settles what is stated; so does a closed form without one, but for a heading."""
+    if answer and not answer.in_words:
+        return True
+    if form.mark == "####" and stated and _WORD.search(stated):  # "#### Step 1: add"
+        return is_placeholder(stated)
+    return form.closes != ""
 
 
 def _bare(text: str) -> Answer | None:
     """A response that is nothing but its answer; a sentence, with its verb, is none."""
     answer = None if _NO_VALUE.fullmatch(text) else read_value(text)
     return None if answer and answer.value is not None and _COPULA.search(text) else answer
-
-
-def _is_heading(stated: str | None, answer: Answer | None) -> bool:
-    """True for "#### Step 1: add": words that are no value are Markdown's heading."""
-    if answer is None:
-        return bool(stated and _WORD.search(stated) and not is_placeholder(stated))
-    return answer.in_words
 
 
 # --- What -------------------------------------------------------------------------------------
