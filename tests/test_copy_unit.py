@@ -57,3 +57,11 @@ def test_a_module_imports_what_it_says(path: Path) -> None:
                     rf"\b{package.replace('_', '[-_]')}\b", docstring
                 )
                 assert known, f"{path}:{node.lineno}: {package} is not named in the docstring"
+
+
+@pytest.mark.parametrize("folder", ["rule_based", "shared"])
+def test_a_module_has_a_test_file_of_its_own_name(folder: str) -> None:
+    names = {path.name for path in (EXAMPLES / folder).glob("[!_]*.py")}
+    tests = {path.name for path in (Path(__file__).parent / folder).glob("test_*.py")}
+    assert names
+    assert {f"test_{name}" for name in names} <= tests
