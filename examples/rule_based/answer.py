@@ -161,7 +161,12 @@ _FIGURE = re.compile(r"-?\$?[0-9][0-9,]*(?:\.[0-9]+)?")
 _CHANGES = (RESERVED | frozenset(_BOUNDS.split())) - frozenset(
     "is are was were be that which since because so to by out up and".split()
 )
-_WORDS_ONLY = re.compile(r"[A-Za-z\s,'’-]*\s")
+# Behind a preposition a number is a circumstance, but for "a total of 18".
+_RESULT = re.compile(
+    r"[A-Za-z\s,'’-]*?(?<!\bof)(?<!\bto)(?<!\bin)(?<!\bby)(?<!\bon)(?<!\bat)(?<!\bfor)(?<!\bfrom)(?<!\bwith)(?<!\bafter)\s"
+    r"|[A-Za-z\s,'’-]*\b(?:total|sum|profit|cost|amount|average|loss|gain|number)\s+of\s",
+    re.IGNORECASE,
+)
 _PHRASE = re.compile(r"\s+(?:on|for|in|at|from|with|to|after|during)\b\D*\Z")  # of $18 on eggs
 _COPULA = re.compile(r"\b(?:is|are|was|were|be)\b|[是为]", re.IGNORECASE)
 # A letter with the text of its option behind it, but not "A or B", "A is wrong", "A + 1".
@@ -246,7 +251,7 @@ def _in_sentence(text: str) -> Answer | None:
     if not places and text.isascii():
         places = [m.start() for m in _FIGURE.finditer(text)]
         before = text[: places[0]] if places else ""
-        if not _CHANGES.isdisjoint(before.lower().split()) or not _WORDS_ONLY.fullmatch(before):
+        if not _CHANGES.isdisjoint(before.lower().split()) or not _RESULT.fullmatch(before):
             return None
     rest = _PHRASE.sub("", text[places[0] :]) if len(places) == 1 else ""
     answer = read_value(rest, whole=False)

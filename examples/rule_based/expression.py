@@ -87,6 +87,7 @@ _LABEL = re.compile(
     rf"(?:(?P<words>{_LABEL_WORD}{_MORE_WORDS})|[A-Za-z](?:_\{{?[A-Za-z0-9]+\}}?)?'{{0,2}}\s*{_ARGUMENTS}"
     rf"|{_DERIVATIVE}|[A-Za-z][0-9]|{_COSTLY_LEFT}){_IS}"
 )
+_LABELS_TOO = frozenset("is are was max min maximum minimum".split())
 # Letters that mostly name functions and probabilities; x(x + 1) is a product.
 _FUNCTION_NAMES = "fghpquvyCEFGHNPQRSTUVW"
 # Behind an answer: 4 when x = 5, 4 (attained at x = 5), 4元，此时x=5.
@@ -163,7 +164,7 @@ class _Reader(Scanner):
             if self.condition():
                 break
             words = self.separator()
-            if not words or self.peek().kind == "end of text":
+            if not words or (words == {","} and self.peek().kind == "end of text"):
                 break
             joined |= words
             parts.append(self.relation())
@@ -232,9 +233,10 @@ class _Reader(Scanner):
             if not sign:
                 break
             self.next()
-            if sign == "~":  # the exact value stands before it
+            if sign == "~" and not isinstance(sides[-1], str):  # the exact value stands before it
                 self.union()
                 continue
+            sign = sign.replace("~", "=")
             signs.append(sign)
             sides.append(self.union())
         return related(sides, signs)
@@ -247,7 +249,7 @@ class _Reader(Scanner):
         name = re.sub(rf"[\s~{UPRIGHT}]+", " ", m[0]).strip(" =:是为")
         words = re.findall("[A-Za-z]+", name.lower())
         if m["words"]:
-            if (RESERVED - {"is", "are", "was"}) & set(words) or name in NAMES:
+            if (RESERVED - _LABELS_TOO) & set(words) or name in NAMES:
                 return ""
             if re.search("[不非没若如除因也]", name) or (
                 len(name) < 4 and name.isascii() and not is_word(name)
@@ -376,22 +378,31 @@ class _Reader(Scanner):
         return token.text in ("(", "[", "{", "\\{") or (token.text == "|" and not self.bars)
 
     def is_remark(self, token: Token) -> bool:
-        """True before brackets with words in them, and behind a number if they hold no symbol."""
+        """True before brackets with words or a relation in them, or with the value that they follow."""
         m = _ASIDE.match(self.text, token.start)
-        if not m:
+        if not m or _NO_REMARK.match(m[1].lower()):
             return False
-        if m and (number := numerals.read_number(m[1].strip())) is not None:  # 七十二(72)
-            same = number == numerals.read_number(self.last.text)
-            return same and not (self.last.text + m[1]).isascii()
         if _RELATED.search(m[1]):  # 4 (x = 5)
-            return not _NO_REMARK.match(m[1].lower())
+            return True
         words = _ASIDE_WORD.findall(m[1])
         symbols = any(word in NAMES or (len(word) == 1 and word.isascii()) for word in words)
         if symbols or "\\" in m[1] or self.last.kind != "number":
             return False
-        return not _NO_REMARK.match(m[1].lower()) and (
-            token.spaced or bool(words) or "=" in m[1] or not self.last.text.isascii()
-        )
+        chinese = not (self.last.text + m[1]).isascii()
+        number = numerals.read_number(m[1].strip())
+        if words and number is None:  # 72 (nine jars)
+            return True
+        same = self.number(self.last) == (self.value_of(m[1]) if number is None else number)
+        if chinese and not same:  # 七十二(71)
+            raise Unreadable("two numbers for one")
+        return same and (token.spaced or chinese)  # 18 (9 * 2); but 3(3) is a product
+
+    @staticmethod
+    def value_of(text: str) -> Node | None:
+        try:
+            return _Reader(text, plus=True).answer()
+        except ValueError:
+            return None
 
     def angle(self, node: Node) -> Node:
         r"""An answer of 90^\circ is 90; \cos 60^\circ is the cosine of \pi/3."""

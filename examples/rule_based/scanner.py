@@ -41,7 +41,7 @@ _TEXT = re.compile(
     r"\\(?:text(?:bf|it|rm|normal|sf|tt)?|math(?:rm|bf|sf|it|tt)|mbox|hbox|operatorname\*?)\s*\{([^{}]*)\}"
 )
 _TIMES_TEN = re.compile(r"(?<=[0-9])\s*[xX]\s*(?=10\s*(?:\^|\*\*))")
-_SHORT_WORD = re.compile(r"(?<![A-Za-z])[A-Za-z]{1,2}(?![A-Za-z])")
+_SHORT_WORD = re.compile(rf"(?<![A-Za-z{UPRIGHT}])[A-Za-z]{{1,2}}(?![A-Za-z])")
 
 _SPACING = (
     "quad|qquad|thinspace|displaystyle|textstyle|limits|left|right|middle|[bB]igg?[lr]?|mathstrut|strut"

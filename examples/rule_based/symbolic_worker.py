@@ -54,6 +54,8 @@ def agree(gold: Any, answer: Any) -> bool:
             x, y = value(gold, at), value(answer, at)
         except (ArithmeticError, ValueError):  # a pole
             continue
+        if not (mpmath.isfinite(x) and mpmath.isfinite(y)):
+            continue
         size = max(abs(x), abs(y))
         tiny = size * mpmath.mpf(10) ** -DIGITS
         if point >= POINTS // 2 and max(abs(mpmath.im(x)), abs(mpmath.im(y))) > tiny:

@@ -295,6 +295,8 @@ def related(sides: list[Node], signs: list[str]) -> Node:
             return sides[-1]
         if len(sides) > 2 and any(sides[0] in symbols(side) for side in sides[1:]):
             raise Unreadable("a chain that defines its own name")
+        if len(sides) > 2 and numbers and not isinstance(sides[-1], Fraction):
+            raise Unreadable("a chain with a number in the middle")
         return Op("=", (sides[0], sides[-1]))
     if signs == ["!="]:
         if isinstance(sides[0], str) and isinstance(sides[1], Fraction):

@@ -22,12 +22,15 @@ RESERVED = frozenset(
     "not no never none nor neither without cannot except unless"
     " if when whenever where provided given attained obtained reached achieved while whether or either and but than least most maybe perhaps possibly"
     " is are was were be that which because since as so to by out up"
-    " plus minus divided choose mod modulo base root factorial half halves third thirds quarter"
-    " quarters fourths fifths sixths eighths tenths hundredths dozen dozens lakh crore quadrillion odd ish extraneous reject rejected"
+    " plus minus divided choose mod modulo base root factorial half halves third thirds quarter quarters"
+    " fourth fifth sixth seventh eighth ninth tenth eleventh twelfth twentieth hundredth thousandth millionth"
+    " fourths fifths sixths sevenths eighths ninths tenths elevenths twelfths twentieths hundredths thousandths"
+    " hundred thousand million billion trillion quadrillion dozen dozens lakh crore"
+    " odd ish below above under zero minimum maximum max min extraneous reject rejected"
     " binary octal hex hexadecimal wrong incorrect false answer"
     " sqrt cbrt pi sin cos tan cot sec csc sinh cosh tanh asin acos atan arcsin arccos arctan ln log lg exp".split()
 )
-_RESERVED_CHINESE = "不没无未非或和与且及并是为等约到至比吗呢么多余几半来以之左右上下内外间错舍加减乘除的数共一二两三四五六七八九十百千万亿零"
+_RESERVED_CHINESE = "不没无未非或和与且及并是为等约到至比吗呢么多余几半来以之左右上下内外间错舍加减乘除的数共兆打成一二两三四五六七八九十百千万亿零"
 # They join the words of a unit, never begin it, and a number may follow: 18 eggs over 2 days.
 _JOINTS = frozenset("of in for on at over with from after during across along among".split())
 _DISTRIBUTIVE = frozenset("a an per each every".split())

@@ -44,7 +44,7 @@ _CHINESE = rf"(?:[{''.join(_DIGITS)}{''.join(_UNITS).replace('千', '')}]|千(?!
 _RUN = rf"(?:{_ARABIC}\s*(?=[百千万亿]))?{_CHINESE}(?:{_ARABIC}|{_CHINESE})*(?:点[0-9{''.join(_DIGITS)}]+)?"
 _FRACTION = rf"(?:(?P<whole>{_RUN}|[0-9]+)又)?(?P<low>{_RUN}|[0-9]+)分之(?P<top>{_RUN}|{_ARABIC})"
 _POWER = r"[eE](?P<exponent>[-+]?[0-9]{1,4})(?![0-9A-Za-z.])"
-_SCALE = rf"[\s-]{{0,3}}(?P<scale>{'|'.join(SCALES)})\b"
+_SCALE = rf"[\s$-]{{0,3}}(?P<scale>(?i:{'|'.join(SCALES)}))\b"
 NUMBER = (
     rf"{_FRACTION}|(?P<chinese>{_RUN})|(?P<arabic>{_ARABIC})(?:{_POWER})?(?:{_SCALE})?"
     rf"|(?P<vulgar>[{''.join(VULGAR)}])"
@@ -72,7 +72,7 @@ def value(m: re.Match[str]) -> Fraction | None:
         low = Fraction(1) if m["low"] == "百" else chinese_number(m["low"])  # 百分之二十五 is 25%
         return whole + top / low if whole is not None and top is not None and low else None
     number = _decimal(m["arabic"])
-    power = int(m["exponent"] or 0) + SCALES.get(m["scale"] or "", 0)
+    power = int(m["exponent"] or 0) + SCALES.get((m["scale"] or "").lower(), 0)
     if number is None or not power:
         return number
     return number * Fraction(10) ** power if abs(power) < MOST_DIGITS else None
