@@ -31,8 +31,8 @@ from ..shared.text import plain, said
 from .expression import read
 from .forms import FORMS, Form, statements
 from .scanner import SPACE
+from .sentence import result
 from .trees import Node, Op, TooComplex, Unreadable, named
-from .units import RESERVED
 
 __all__ = ["Answer", "as_text", "find", "is_placeholder", "read_value"]
 
@@ -113,12 +113,12 @@ def _any(words: str) -> str:
 
 # Words that may stand before a value and say nothing about it.
 _LEAD_ENGLISH = _any(
-    r"the our my a of final correct answers? ans\.? is are be it its given by equals? equal to just exactly simply only"
+    r"the our my a of final correct answers?\s+[—–-]{1,2}(?=\s) answers? ans\.? is are be it its given by equals? equal to just exactly simply only"
     r" precisely about approximately approx\.? roughly around in total value so therefore thus hence then now indeed actually"
-    r" clearly definitely certainly also max(?:imum)? min(?:imum)? not\s+[^,.;]{1,20}?,?\s+but(?:\s+rather)?"
+    r" clearly definitely certainly also both best this\s+gives max(?:imum)? min(?:imum)? not\s+[^,.;]{1,20}?,?\s+but(?:\s+rather)?"
 )
 _LEAD_CHINESE = _any(
-    r"最终 正确 [【\[]答案[】\]] 答案 答 是 为 即 等于 一共 总共 共 总计 合计 约 大约 大概 就是 应该 应 正好 恰好 刚好 所求"
+    r"最终 正确 故 所以 因此 解得 [【\[]答案[】\]] 答案 答 是 为 即 等于 一共 总共 共 总计 合计 约 大约 大概 就是 应该 应 正好 恰好 刚好 所求"
     r" 人民币 港币 平均 正(?!负) 选项? 选择 每[\u4e00-\u9fff]{1,3}(?=\s*[0-9]) [最极][大小]值 ¥ ≈ \\approx"
 )
 _CURRENCIES = _any(r"rmb usd us(?=\s*\$) hk(?=\s*\$) eur gbp cny rs\.?")
@@ -127,54 +127,28 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 # A clause that explains is left out, and so is one behind a comma or a dash that holds no other value.
-_BECAUSE = re.compile(r"\s*,?\s*(?:\b(?:because|since)\b|因为|由于)", re.IGNORECASE)
 _EXPLAINS = _any(
     r"because since which so after using that\s+is by\s+\w+ing as\s+(?:required|desired|needed)"
 )
+_CLAUSE_OPENS = _any(
+    "the this that it he she they we each both note remember since because as in for"
+)
 _EXPLAINED = re.compile(
     rf"\s*,?\s*(?:\b(?:{_EXPLAINS})\b|i\.e\.?|因为|由于|也就是|即(?=\S*[\u4e00-\u9fff=])|而不是|而非)"
-    r"|,\s*(?:not|about|roughly|不是|比|其中|共|每)|\s[—–-]{1,2}\s(?=[A-Za-z\u4e00-\u9fff]{2})"
-    r"|;\s*(?!or\b|and\b|.*(?:answer|答案))(?=[A-Za-z\u4e00-\u9fff]{2})|\s*[,;](?!.*(?:\d|\bor\b|\beither\b|或|[\\^_$=<>]))",
+    rf"|,\s*(?:not\s|about|roughly|不是|比|其中|共|每)|(?:\s[—–-]{{1,2}}|;)\s*(?=(?:{_CLAUSE_OPENS})\b|[\u4e00-\u9fff]{{2}})(?!.*答案)"
+    r"|\s*[,;](?!.*(?:\d|\bor\b|\beither\b|或|也|[\\^_$=<>]))",
     re.IGNORECASE,
 )
 # A phrase may be a range or a bullet, where a box holds a difference or a sign.
 _NO_VALUE = re.compile(r"\s*\d+(?:\.\d+)?\s*-\s*\d+(?:\.\d+)?\s*|\s*[-+]\s+\d.*")
-# In a sentence the value is the one number that stands right behind one of these.
-_VERBS = _any(
-    r"is are was were be equals? has have had makes? made earns? earned pays? paid costs? needs? gets? got gives? spends?"
-    r" spent saves? saved sells? sold takes? took runs? ran eats? ate reads? buys? bought receives? received travels?"
-    r" traveled totals? weighs? uses? used contains? leaves? left lasts? requires? produces?"
-)
-_VERBS_CHINESE = r"(?<![没不未非无])(?:(?<![少多])有|[是为共计得了出剩余付差找回行卖赚花用即要]|得到)|(?<![没不未非无最至])[多少]"
-_ABOUT = r"(?:(?:exactly|only|about|approximately|a\s+total\s+of|约|大约)\s*)?"
-_BOUNDS = "over under above below nearly almost beyond exceed exceeds exceeding less more fewer greater like negative twice double"
-_NUMBER = (
-    r"[-+]?\s*\\?[$¥€£]*\s*(?:[0-9]|\\[dt]?frac)"
-    r"|[一二两三四五六七八九十百千万亿][一二三四五六七八九十百千万亿零点]*[^\s样起些定般直]"
-)
-_VERB = re.compile(
-    rf"(?:(?<!not\s)(?<!never\s)(?<!n't\s)\b(?:{_VERBS})\s+|{_VERBS_CHINESE}|(?<![<>!])=)\s*{_ABOUT}(?={_NUMBER})",
-    re.IGNORECASE,
-)
-_FIGURE = re.compile(r"-?\$?[0-9][0-9,]*(?:\.[0-9]+)?")
-# Where the only number of a sentence stands behind one of these, it is not the result.
-_CHANGES = (RESERVED | frozenset(_BOUNDS.split())) - frozenset(
-    "is are was were be that which since because so to by out up and".split()
-)
-# Behind a preposition a number is a circumstance, but for "a total of 18".
-_RESULT = re.compile(
-    r"[A-Za-z\s,'’-]*?(?<!\bof)(?<!\bto)(?<!\bin)(?<!\bby)(?<!\bon)(?<!\bat)(?<!\bfor)(?<!\bfrom)(?<!\bwith)(?<!\bafter)\s"
-    r"|[A-Za-z\s,'’-]*\b(?:total|sum|profit|cost|amount|average|loss|gain|number)\s+of\s",
-    re.IGNORECASE,
-)
-_PHRASE = re.compile(r"\s+(?:on|for|in|at|from|with|to|after|during)\b\D*\Z")  # of $18 on eggs
 _COPULA = re.compile(r"\b(?:is|are|was|were|be)\b|[是为]", re.IGNORECASE)
 # A letter with the text of its option behind it, but not "A or B", "A is wrong", "A + 1".
-_LETTER_OF = r"(?P<bare>[A-J])(?=\s*(?:[.):：,，、]|选项|项|\Z|\((?=[a-z]{3})))|\((?P<bracketed>[A-J])\)(?!\s*\()"
-_NO_REMARK = r"(?!(?:is|or|and|not|isn't)\b|[是或不和错])(?![A-J]\b|[-+*/^=<>|_'])"
+_BARE = r"(?P<bare>[A-J])(?=\s*(?:[.):：,，、]|选项|项|\Z|\((?:[a-z]{3}|[\u4e00-\u9fff])|-\s*[a-z]|[\u4e00-\u9fff]{2}))"
+_NO_REMARK = r"(?!(?:is|or|and|not|isn't|nor|but|wrong|false|no|maybe|perhaps|incorrect)\b|[是或不和错排与]|[+*/^=<>|_'])"
 _CHOICE = re.compile(
-    rf"(?:option|choice|选项?)?\s*(?:{_LETTER_OF})\s*(?:选项|项)?(?P<marks>[\s.):：,，、]*+){_NO_REMARK}(?P<remark>.*)",
-    re.DOTALL,
+    rf"(?:option|choice|选项?)?\s*(?:{_BARE}|\((?P<bracketed>[A-J])\)(?!\s*\())\s*(?:选项|项)?"
+    rf"(?P<marks>[\s.):：,，、(-]*+){_NO_REMARK}(?P<remark>(?:(?!(?<![A-Za-z])[A-J](?![A-Za-z])).)*)",
+    re.DOTALL | re.IGNORECASE,
 )
 _SIMPLE = re.compile(r"[\s*_]*\$?(-?[0-9]{1,15})(?:\.0{1,9})?\$?[\s*_.]*")
 _EMPHASIS = re.compile(
@@ -197,20 +171,24 @@ _SYNONYMS = {
 _SYNONYM = {words: symbol for symbol, names in _SYNONYMS.items() for words in names}
 # What stands where there is no answer.
 _PLACEHOLDERS = frozenset(
-    "answer,answers,answer not found,no answer,no answer provided,no answer given,no answer available,not available,not found,"
-    "notfound,not provided,no solution provided,solution omitted,solution not provided,proof,proof omitted,prove,proven,qed,q.e.d,"
-    "omitted,missing,none,null,nan,na,n/a,unknown,undetermined,tbd,暂无,无答案,暂无答案,未知,无法确定,不确定,答案不确定,答案不唯一,开放题".split(
-        ","
-    )
+    """answer,answers,answer not found,no answer,no answer provided,no answer given,no answer available,not available,not found
+    ,notfound,not provided,not given,not specified,not applicable,unavailable,unanswered,no solution provided,solution omitted
+    ,solution not provided,proof,proof omitted,proof below,prove,proved,proven,qed,q.e.d,as shown,omitted,missing,none,null,nil
+    ,nan,na,n/a,unk,unknown,undetermined,tbd,answers vary,varies,it depends,open-ended,无,无答案,没有答案,无参考答案,暂无,暂无答案,暂缺
+    ,未知,未提供,不详,待定,无法确定,不确定,答案不确定,合理即可,证明,证毕,得证,如图,如图所示,主观题,开放题""".replace(
+        "\n    ", ""
+    ).split(",")
 )
 _NOT_HERE = re.compile(
-    r"(?i:see\s).*|[\u4e00-\u9fff]{0,6}略|.{0,4}[参详]?见.{0,6}|.{0,4}不唯一|开放.{0,4}|\?+|\.{2,}"
+    r"see\s.*|[\u4e00-\u9fff]{0,6}略去?|.{0,4}[参详]?见.{0,6}|.{0,4}不唯一.{0,8}|开放.{0,4}|证明如.*|.{0,6}即可|\?+|\.{2,}",
+    re.IGNORECASE,
 )
 
 
 def is_placeholder(text: str) -> bool:
     """Whether a text says that there is no answer: nan, proof, 略, 见解析, "See the solution."."""
-    text = as_text(SPACE.sub(" ", text))
+    text = as_text(SPACE.sub(" ", text)).strip("()[]{}（）")
+    text = re.sub(r"\A(?:答案|答|answer)\s*[:：]\s*", "", text, flags=re.IGNORECASE)
     if text.casefold() in _PLACEHOLDERS or not _SHOWS.search(text):
         return True
     return _NOT_HERE.fullmatch(text) is not None
@@ -227,58 +205,57 @@ def read_value(text: str, whole: bool = True, sentence: bool = False) -> Answer 
     """
     if m := _SIMPLE.fullmatch(text):
         return Answer(m[1], Fraction(int(m[1])))
-    text = _ENDING.sub("", _EMPHASIS.sub("", text).strip(' \t\n"*_:')).strip()
+    text = _ENDING.sub("", _EMPHASIS.sub("", text).strip(' \t\n"*_:=,')).strip()
     if is_placeholder(text) or (not whole and _NO_VALUE.fullmatch(text)):
         return None
-    answer = _chosen(text) or _read(text, whole)
+    answer = _read_parts(text) or _chosen(text) or _read(text, whole)
     if not answer and not whole and (explained := _EXPLAINED.search(text)):
-        answer = _read(text[: explained.start()], whole)
-    if not answer and sentence:
-        answer = _in_sentence(text)
+        stated = text[: explained.start()]
+        answer = None if len(stated) < 2 and stated.isalpha() else _read(stated, whole)
+    if not answer and sentence and (rest := result(text)):
+        answer = read_value(rest, whole=False)
+        answer = answer if answer and answer.number is not None else None
     if not answer:
         answer = _chosen(text, comma=True)
     if answer:
         return answer
-    words = as_text(text)
+    words = as_text(text if whole else _EXPLAINED.split(text, maxsplit=1)[0])
+    words = words if len(words) > 1 else as_text(text)  # "A, wrong" chooses nothing
     return Answer(words, None) if len(words) <= LONGEST_WORDS and _LETTER.search(words) else None
-
-
-def _in_sentence(text: str) -> Answer | None:
-    """The one number behind a verb, or the only one there is: "In 3 days she makes 18 dollars"."""
-    because = _BECAUSE.search(text)
-    text = text[: because.start()] if because else text
-    places = [m.end() for m in _VERB.finditer(text)]
-    if not places and text.isascii():
-        places = [m.start() for m in _FIGURE.finditer(text)]
-        before = text[: places[0]] if places else ""
-        if not _CHANGES.isdisjoint(before.lower().split()) or not _RESULT.fullmatch(before):
-            return None
-    rest = _PHRASE.sub("", text[places[0] :]) if len(places) == 1 else ""
-    answer = read_value(rest, whole=False)
-    return answer if answer and answer.number is not None else None
 
 
 def _chosen(text: str, comma: bool = False) -> Answer | None:
     """A letter with the text of its option behind it: (C) 12, "C: the enzyme"."""
     text = as_text(text)
-    m = _CHOICE.fullmatch(text)
-    if not m or not (m["remark"] or comma) or (not comma and set(m["marks"]) & set(",，、")):
+    lead = _LEAD.match(text)
+    for source in (text, text[lead.end() :]) if lead else (text,):
+        m = _CHOICE.fullmatch(source)
+        if m and (m["remark"] or comma) and (comma or not set(m["marks"]) & set(",，、")):
+            letter = m["bracketed"] or m["bare"]
+            return Answer(text, Op("choice", (letter,))) if letter.isupper() else None
+    return None
+
+
+def _read_parts(text: str) -> Answer | None:
+    """Numbered parts, as a list."""
+    try:
+        parts = tuple(map(read, _numbered(SPACE.sub(" ", _WRAPPERS.sub(r"\1", text)))))
+    except ValueError:
         return None
-    return Answer(text, Op("choice", (m["bracketed"] or m["bare"],)))
+    return Answer(as_text(text), Op("list", parts)) if parts else None
 
 
 def _read(text: str, whole: bool) -> Answer | None:
     """A text that the grammar reads whole, with or without the words before it."""
     if domain := _DOMAIN.search(text[-60:]):  # k\pi, k \in \mathbb{Z}
         text = text[: len(text) - len(domain[0])] or text
-    lead = _LEAD.match(text)
-    for source in (text, text[lead.end() :]) if lead and lead.end() else (text,):
+    bare = _WRAPPERS.sub(r" \1 ", text) if "\\text" in text else text
+    lead = _LEAD.match(bare)
+    for source in (text, bare[lead.end() :]) if lead and lead.end() else (text,):
         if not whole and _NO_VALUE.fullmatch(source):
             return None
         short = as_text(source)
         try:
-            if parts := _numbered(source):
-                return Answer(short, Op("list", tuple(map(read, parts))))
             return Answer(short, read(_SYNONYM.get(short.casefold(), source)))
         except Unreadable:
             continue
@@ -287,21 +264,37 @@ def _read(text: str, whole: bool) -> Answer | None:
     return None
 
 
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi")
 _NUMBERING = (
     (re.compile(r"\(\s*([1-9])\s*\)"), "123456789"),
-    (re.compile(r"(?:\A|(?<=[\s;,.]))([1-9])(?:[.)]\s|、)"), "123456789"),
+    (re.compile(r"(?:\A|(?<=[\s;,.]))([1-9])(?:[.):]\s|、|:(?=\S))"), "123456789"),
     (re.compile(r"([①-⑨])"), "①②③④⑤⑥⑦⑧⑨"),
-    (re.compile(r"\(([a-h])\)"), "abcdefgh"),
-    (re.compile(r"\((i{1,3}|iv|v|vi)\)"), ("i", "ii", "iii", "iv", "v", "vi")),
+    (re.compile(r"([⑴-⑼])"), "⑴⑵⑶⑷⑸⑹⑺⑻⑼"),
+    (re.compile(r"\(([a-h])\)|(?:\A|(?<=[\s;,.]))([a-h])\)", re.IGNORECASE), "abcdefgh"),
+    (
+        re.compile(r"\((i{1,3}|iv|v|vi)\)|(?:\A|(?<=[\s;,.]))(i{1,3}|iv|v|vi)[.)]", re.IGNORECASE),
+        _ROMAN,
+    ),
+    (re.compile(r"[(第]([一二三四五六])[)问小]+"), "一二三四五六"),
+    (re.compile(r"(?:part|question|【?小问)\s*([1-9])\s*[:】.]*", re.IGNORECASE), "123456789"),
 )
 
 
 def _numbered(text: str) -> list[str]:
     """The parts of (1) 7; (2) 8; none if there are not at least two, in order."""
     for pattern, order in _NUMBERING:
-        start, *pieces = pattern.split(text)
-        marks, parts = pieces[::2], [part.strip(" ,;.。、\n$") for part in pieces[1::2]]
-        if len(marks) > 1 and not start.strip(" $") and marks == list(order[: len(marks)]):
+        marks = list(pattern.finditer(text))
+        names = [next(name for name in m.groups() if name).lower() for m in marks]
+        if (
+            len(marks) > 1
+            and not text[: marks[0].start()].strip(" $")
+            and names == list(order[: len(marks)])
+        ):
+            ends = [m.start() for m in marks[1:]] + [len(text)]
+            parts = [
+                text[m.end() : end].strip(" ,;.。、:\n$")
+                for m, end in zip(marks, ends, strict=True)
+            ]
             if all(parts):
                 return parts
     return []
@@ -310,7 +303,7 @@ def _numbered(text: str) -> list[str]:
 _WRAPPERS = re.compile(
     r"\\(?:text(?:bf|it|rm|normal|sf)?|math(?:rm|bf|it|sf)|mbox|boxed|fbox)\s*\{([^{}]*)\}"
 )
-_DECORATION = re.compile(r"\\(?:left|right|displaystyle|[,;:! ()\[\]])(?![A-Za-z])|[$~`]")
+_DECORATION = re.compile(r"\\(?:(?:left|right|displaystyle)(?![A-Za-z])|[,;:! ()\[\]])|[$~`]")
 _SPACES = re.compile(r"(?<=[A-Za-z0-9])\s+(?=[A-Za-z0-9])|\s+")
 
 

@@ -79,10 +79,12 @@ def compare(answer: Answer, gold: Answer) -> Outcome:
 # --- Letters and words -----------------------------------------------------------------------
 
 _LETTERS = re.compile(
-    r"\(?([A-J]|[a-j])\)?|([A-J]{2,10})|(\(?[A-J]\)?(?:\s*(?:[,/、;]|and|[和与及])\s*(?:and\s+)?\(?[A-J]\)?)+)"
+    r"\(?([A-J]|[a-j])\)?|([A-J]{2,10})|(\(?[A-J]\)?(?:\s*(?:[,/、;\s]|and|\\?&|[和与及])\s*(?:and\s+)?\(?[A-J]\)?)+)"
+    r"|((?:\([A-J]\)){2,10})|([a-j](?:\s*,\s*[a-j])+)"
 )
 _OPTION = re.compile(
-    r"(?:options?|choices?|选项)\s*(?=[A-J(])|(?<=[A-J)])\s*(?:选项|项)", re.IGNORECASE
+    r"(?:options?|choices?|选项)\s*(?=[A-J(])|(?<=[A-J)])\s*(?:(?:选项|[两三四]?项)(?:都?是?正确的?)?|都?是?正确的?)",
+    re.IGNORECASE,
 )
 
 
@@ -90,8 +92,8 @@ def letters(answer: Answer) -> str:
     """The letters of a multiple choice, sorted: C, (C), c, "C: text", AD, "A, D"; "" if it is none."""
     if isinstance(answer.value, Op) and answer.value.name == "choice":
         return str(answer.value.args[0])
-    m = _LETTERS.fullmatch(_OPTION.sub("", answer.text).strip())
-    chosen = re.findall("[A-J]", m[0].upper() if m[1] else m[0]) if m else []
+    m = _LETTERS.fullmatch(_OPTION.sub("", answer.text).strip(" \\{}[]"))
+    chosen = re.findall("[A-J]", m[0].replace("and", "").upper()) if m else []
     return "".join(sorted(chosen)) if len(chosen) == len(set(chosen)) else ""
 
 

@@ -53,7 +53,7 @@ from .trees import (
     united,
     without,
 )  # fmt: skip
-from .units import RESERVED, UPRIGHT, is_word, unit_end
+from .units import RESERVED, UPRIGHT, is_quantity, unit_end
 
 __all__ = ["read"]
 
@@ -78,37 +78,49 @@ _RELATIONS = {
 _LABEL_WORD = rf"(?:\\(?:max|min)|{UPRIGHT}?[A-Za-z]{{2,}}|[\u4e00-\u9fff]+)"
 _MORE_WORDS = rf"(?:[ ~]+(?:{UPRIGHT}?[A-Za-z]+|[\u4e00-\u9fff]+|[0-9](?=\s*=))){{0,6}}"
 _ARGUMENTS = r"\((?P<inside>[^()]{1,30}|[^()]{0,9}\([^()]{1,9}\)[^()]{0,9})\)"
+_D = rf"(?:{UPRIGHT}?d|\\partial)\s*(?:\^\s*\{{?\d\}}?)?\s*"
 _DERIVATIVE = (
-    r"d\s*[a-z]\s*/\s*d[a-z]|\\[dt]?frac\s*\{\s*d\s*[a-z]\s*\}\s*\{\s*d\s*[a-z]\s*\}|[A-Za-z]'{1,2}"
+    rf"d\s*[a-z]\s*/\s*d[a-z]|[A-Za-z]'{{1,2}}"
+    rf"|\\[dt]?frac\s*\{{\s*{_D}[a-z]\s*\}}\s*\{{\s*{_D}[a-z]\s*(?:\^\{{?\d\}}?)?\s*\}}"
 )
-_COSTLY_LEFT = r"\\(?:lim|sum|prod|int)(?![A-Za-z])(?:\{[^{}]*\}|[^={},])*"
+_OPERATOR = (
+    r"\\(?:det|gcd|binom|Pr|phi)(?![a-z])\s*(?:\{[^{}]*\}){0,2}\s*(?:\([^()]*\)|[A-Za-z](?![A-Za-z]))?"
+    r"|[EP]\s*\[[^\[\]]*\]|\\mathbb\{[PE]\}\s*[(\[][^()\[\]]*[)\]]"
+)
+_COSTLY_LEFT = r"\\(?:lim|sum|prod|int)(?![A-Za-z])(?:\{[^{}]*\}|\\,|[^={},])*"
 _IS = r"\s*(?:=|:|\b(?:is|are|was|equals)\b|(?<=[\u4e00-\u9fff])[是为])(?!=)\s*"
 _LABEL = re.compile(
-    rf"(?:(?P<words>{_LABEL_WORD}{_MORE_WORDS})|[A-Za-z](?:_\{{?[A-Za-z0-9]+\}}?)?'{{0,2}}\s*{_ARGUMENTS}"
-    rf"|{_DERIVATIVE}|[A-Za-z][0-9]|{_COSTLY_LEFT}){_IS}"
+    rf"(?:(?P<words>{_LABEL_WORD}{_MORE_WORDS})|[A-Za-z](?:[_^]\{{?[A-Za-z0-9()-]+\}}?)?'{{0,2}}\s*{_ARGUMENTS}"
+    rf"|{_DERIVATIVE}|[A-Za-z][0-9]|{_OPERATOR}|{_COSTLY_LEFT}){_IS}"
 )
-_LABELS_TOO = frozenset("is are was max min maximum minimum".split())
+_COPULA = re.compile(r"(?:\bis|\bare|\bwas|\bequals|是|为)\s*\Z")
 # Letters that mostly name functions and probabilities; x(x + 1) is a product.
 _FUNCTION_NAMES = "fghpquvyCEFGHNPQRSTUVW"
 # Behind an answer: 4 when x = 5, 4 (attained at x = 5), 4元，此时x=5.
-_WHERE = r"(?:attained|obtained|reached|achieved|which\s+occurs|取得)"
+_WHERE = r"(?:attained|obtained|reached|achieved|occurring|(?:which|and\s+it)\s+occurs|with\s+equality|取得)"
 _WHEN = r"(?:when(?:ever)?|for(?:\s+(?:all|any|every|some|each))?|at|if|where|with|given|provided(?:\s+that)?|as\s+long\s+as)"
 _WHEN_CHINESE = r"此时|其中|在|当(?:\s*and\s*仅当)?"  # 且 has become "and"
 _CONDITION = re.compile(
     rf"[\s,，;]*(?:{_WHERE}?\s*\b{_WHEN}\b|{_WHEN_CHINESE})\s*[,，:：]?\s*(?:\b(?:integers?|real|the\s+point)\b)?\s*",
     re.IGNORECASE,
 )
-_CONDITION_ENDS = re.compile(r"\s*[时处]?(?:取得|取到|取|达到)?(?:等号|最[大小]值|得)?")
+_TAKEN = r"(?:取得|取到|取|达到)?(?:等号(?:成立)?|最[大小]值|得)?"
+_CONDITION_ENDS = re.compile(rf"\s*[时处]?{_TAKEN}")
+_WHEN_BEHIND = re.compile(rf"\s*时{_TAKEN}")
+# What is at its largest there: y有最大值4, f(x)取得最小值4.
+_EXTREME = re.compile(
+    r"[\s$]*(?:[a-z](?:\([a-z]\))?)?[\s$]*(?:的|有|取得?|取到|达到)?\s*[最极][大小](?:值|利润)\s*(?:是|为|等于|:|=)?\s*"
+)
 _TEMPERATURE = re.compile(r"\\degree\s*[CF]\b")
 _ASIDE = re.compile(r"\s*\(([^()]*)\)")
 _ASIDE_WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?|[\u4e00-\u9fff]+")
 _RELATED = re.compile(r"[=<>≤≥]|\\(?:leq?|geq?|in)\b")
 # What begins with one of these is no remark: (or 19), (base 8), (mod 7), (reject).
-_NO_REMARK_WORDS = (RESERVED | {"in"}) - set(
+_NO_REMARK_WORDS = (RESERVED | {"in", "also"}) - set(
     "that which since because so when if where attained obtained reached".split()
 )
 _NO_REMARK = re.compile(
-    rf"\s*(?:(?:{'|'.join(sorted(_NO_REMARK_WORDS))})\b|[或不错吗多也]|.{{0,9}}进制)"
+    rf"\s*(?:(?:{'|'.join(sorted(_NO_REMARK_WORDS))})\b|[或不错吗多也可猜舍增估]|.{{0,9}}进制)"
 )
 
 
@@ -155,8 +167,10 @@ class _Reader(Scanner):
     # An answer: statements separated by commas, "and", "or"; then a condition.
 
     def answer(self) -> Node:
-        if self.condition(leading=True):  # 当x=5时，最大值为4
+        if self.condition(leading=True) or self.when_behind():  # 当x=5时，最大值为4
             self.separator()
+        if extreme := _EXTREME.match(self.text, self.spaced()):
+            self.at = extreme.end()
         parts = [self.relation()]
         joined = set[str]()
         while True:
@@ -168,6 +182,9 @@ class _Reader(Scanner):
                 break
             joined |= words
             parts.append(self.relation())
+            if behind := _WHEN_BEHIND.match(self.text, self.spaced()):  # 4，x=5时取到
+                self.at = behind.end()
+                parts.pop()
         if self.peek().kind != "end of text":
             raise Unreadable(f"{self.peek().text!r} is out of place")
         return united(parts, joined) if len(parts) > 1 else parts[0]
@@ -201,6 +218,17 @@ class _Reader(Scanner):
         self.at = unit_end(self.text, m.end())
         return True
 
+    def when_behind(self) -> bool:
+        """Accept x=5时 before an answer."""
+        behind = _WHEN_BEHIND.search(self.text, self.at, self.at + 60)
+        if not behind or set(before := self.text[self.at : behind.start()]) & set(",;当"):
+            return False
+        node = self.value_of(before)
+        if not (isinstance(node, Op) and node.name in ("=", "in")):
+            return False
+        self.at = behind.end()
+        return True
+
     def condition(self, leading: bool = False) -> bool:
         """Accept what says when the answer holds; True if there was one."""
         m = _CONDITION.match(self.text, self.spaced())
@@ -228,6 +256,8 @@ class _Reader(Scanner):
         while True:
             token = self.peek()
             sign = _RELATIONS.get(token.text, "") if token.kind in ("char", "macro") else ""
+            if token.kind == "word" and token.text == "equals":
+                sign = "="
             if token.kind == "relation":
                 sign = {"==": "=", "=<": "<="}.get(token.text, token.text)
             if not sign:
@@ -246,16 +276,10 @@ class _Reader(Scanner):
         m = _LABEL.match(self.text, self.spaced())
         if not m:
             return ""
-        name = re.sub(rf"[\s~{UPRIGHT}]+", " ", m[0]).strip(" =:是为")
-        words = re.findall("[A-Za-z]+", name.lower())
-        if m["words"]:
-            if (RESERVED - _LABELS_TOO) & set(words) or name in NAMES:
-                return ""
-            if re.search("[不非没若如除因也]", name) or (
-                len(name) < 4 and name.isascii() and not is_word(name)
-            ):
-                return ""  # AB = 5 is an expression
-        elif m["inside"] and (name[0] not in _FUNCTION_NAMES or name[0] in m["inside"]):
+        name = _COPULA.sub("", re.sub(rf"[\s~{UPRIGHT}]+", " ", m[0])).strip(" =:")
+        if m["words"] and not is_quantity(name.removeprefix("\\")):
+            return ""
+        if m["inside"] and (name[0] not in _FUNCTION_NAMES or name[0] in m["inside"]):
             return ""
         self.at = m.end()
         return name
@@ -586,6 +610,8 @@ class _Reader(Scanner):
         period = self.next()
         self.expect("}")
         whole, point, decimals = digits.partition(".")
+        if not (whole + decimals).isdecimal() or not digits.isascii():
+            raise Unreadable("a bar behind what are no plain digits")
         if period.kind != "number" or not period.text.isdigit() or not point:
             raise Unreadable("a bar that is not over decimals")
         nines = (10 ** len(period.text) - 1) * 10 ** len(decimals)

@@ -25,13 +25,13 @@ MOST_STATEMENTS = 12  # of each mark that are looked at, from the end
 # A phrase begins its clause; between the two, only these words. So "the student's answer is 18",
 # "if the answer is 18" and "I doubt that the answer is 18" state nothing.
 _LEAD = (
-    "possible|so|thus|therefore|hence|then|and|now|finally|lastly|overall|gives?|yields?|means?|that|we|i|am|are|confident"
-    "|sure|certain|conclude|find|get|see|have|is|the|our|my|final|correct|right|exact|required|desired"
+    "so|thus|therefore|hence|then|and|now|finally|lastly|overall|gives?|yields?|means?|that|we|i|am|are|confident"
+    "|sure|certain|conclude|find|get|see|have|is|the|our|my|final|correct|right|best|two|real|integer|general|all|possible|exact|required|desired"
     "|numerical|simplified|meant|mean|actual|corrected|updated|revised|new|short|only|complete|full"
 )
 _LEAD_CHINESE = (
     "所以|因此|因而|故|则|那么|于是|从而|由此|综上所述|综上|总之|最终|最后|正确|准确|本题|此题|该题|这道题|题目"
-    r"|第\S{1,4}[题问]|经..|符合条件|我?算[出得]来?|计算|我们?|得到?|可得|可知|知|解得|即|的|更正后?|修正后?|所求|方程|函数|定义|值"
+    r"|第\S{1,4}[题问]|经..|符合条件|我?算[出得]来?|计算|我们?|得到?|可得|可知|知|解得|即|的|更正后?|修正后?|所求|方程|函数|定义|值|本题应|应该?"
 )
 # A clause begins behind punctuation, but for a quotation mark, or with one of these.
 _CLAUSE = (
@@ -81,8 +81,9 @@ _IS = (
     r"|works\s+out\s+to|turns\s+out\s+to\s+be|amounts\s+to)(?![a-z])\s*:?"
 )
 _TO = r"(?:\s+(?:to|for|of)\s+(?:the|this|your)\s+(?:\w+\s+)?(?:question|problem|puzzle|exercise)|\s+in\s+\w+|\s+(?:that\s+)?(?:we|i)\s+\w+)?"
+_OF = r"(?:\s+(?:to|of|for)\s+(?:(?:the|this|a)\s+)?(?:\w+\s+)?\w+)?"
 _UNIT = r"(?:\s*\([^()\n]{1,30}\))?"  # Answer (in dollars): 18
-_MARKS = r"[*_\"')\]}】》」\s]*"
+_MARKS = r"[*_\"')\]}】》」\s]*+"
 _ENDS = r"(?=\W*(?:\n|\Z))"
 
 FORMS = (
@@ -93,38 +94,43 @@ FORMS = (
     Form("json", "ans", r'answer"\s*:', closes=r"[,}\n]|\Z", before=r'"(?:final[_ ])?\Z'),
     Form("the answer is that", "ans", rf"answer{_TO}\s+is[,:]?\s+that\b", sentence=True),
     Form("the answer is", "ans", rf"answers?{_TO}{_UNIT}[*_\s]*(?:,\s*\w+,\s*)?{_IS}"),
-    Form("answer:", "ans", rf"answers?{_TO}{_UNIT}{_MARKS}(?::|->|→|⇒|=>|=)", sentence=True),
+    Form("answer:", "ans", rf"answers?{_TO}{_UNIT}{_MARKS}(?::|->|→|⇒|=>|=|[—–-]{{1,2}}\s)", sentence=True),
     Form("ans", "ans", r"ans(?:\.?\s*[:=]|\.?(?=\s*\$?[0-9]))", sentence=True),
     Form("a heading", "ans", r"answer[*_\s]*\n", sentence=True, before=r"(?:[#*]\s*|\n|\A)(?:final\s+)?\Z"),
     Form("18 is the answer", "ans", rf"answer{_ENDS}", before=r"\s(?:is|as)\s+(?:the|our|my)\s+(?:\w+\s+)?\Z",
-         backward=True, sentence=True),
-    Form("the solutions are", "solution", rf"solutions?(?:\s+set)?{_TO}\s+{_IS}"),
-    Form("the correct option is", "option", rf"options?\s+{_IS}"),
-    Form("the correct choice is", "choice", rf"choices?\s+{_IS}"),
-    Form("I choose", "choose", r"choose\b", before=r"(?:\A|[\n.!?,;:])\s*(?:so|therefore|thus|hence)?,?\s*i\s+(?:\w+\s+)?\Z"),
+         backward=True),
+    Form("the correct option is", "option", rf"options?\s*(?:{_IS}|:)"),
+    Form("the correct choice is", "choice", rf"choices?\s*(?:{_IS}|:)"),
+    *(
+        Form("I choose", mark, rf"{mark}\b(?:\s+option)?", before=r"(?:\A|[\n.!?,;:])\s*(?:so|therefore|thus|hence)?,?\s*(?:i|we)(?:\s+will|\s+would|'ll|'d)?\s+\Z")
+        for mark in ("choose", "pick", "select", "go with")
+    ),
     Form("option C is correct", "correct", rf"correct(?:\s+(?:option|choice|answer))?{_ENDS}",
-         before=r"(?<![a-z0-9'][a-j])(?<=[a-j)])\s+is\s+(?:the\s+)?\Z", backward=True),
+         before=r"(?<![a-z0-9'][a-j])(?<=[a-j)])\s+(?:is|are)\s+(?:the\s+)?\Z", backward=True),
     Form("A:", "a:", r"a:", sentence=True, before=r"(?:\A|\n)\Z"),
     Form("json 答案", "答案", r'答案"\s*:\s*"', closes=r'"', before=r'"\Z'),
     Form("json 答案", "答案", r'答案"\s*:', closes=r"[,}\n]|\Z", before=r'"\Z'),
-    Form("答案是", "答案", rf"答案{_UNIT}{_MARKS}(?:并?不是[^,。]{{1,12}},而)?(?:就|正|便|应该?|无疑)?(?::|=|→|是:?|为:?|即|等于|选|如下[:\s])", sentence=True),
+    Form("答案是", "答案", rf"答案{_UNIT}{_MARKS}(?:并?不是[^,。]{{1,12}},而)?(?:就|正|便|应该?|无疑)?(?::|=|→|是:?|为:?|即|等于|选择?|[—–-]{{1,2}}\s|如下[:\s])", sentence=True),
     Form("【答案】", "答案", r"答案(?:[】\]]|[*_\s]*(?=[0-9$¥(a-j\n]))", sentence=True),
     Form("答：", "答", r"答[*\s]*:", sentence=True, before=r"(?:\A|[\n。.;,*])\s*\Z"),
     Form("故选", "选", r"选择?[*\s]*:?(?=[\s($*\\a-z{]*[a-j])"),
     Form("正确的是", "正确", r"正确(?:的选项|的?答案|的|选项)(?:是|为|:)"),
-    Form("解为", "解", r"解集?(?:是:?|为:?|:)", before=r"(?:\A|[\n。.,;])\s*(?:(?:所以|因此|故|则|方程|不等式|的)[,\s]*)*\Z"),
-    Form("取值范围是", "取值范围", r"取值范围(?:是:?|为:?|:)", before=r""),
+    Form("错误的是", "错误", r"错误(?:的选项|的|选项)(?:是|为|:)"),
+    Form("解为", "解", r"解集?(?:是:?|为:?|:)", before=r"(?:\A|[\n。.,;])\s*(?:(?:所以|因此|故|则|原|方程|不等式|组|的)[,\s]*)*\Z", rank=0),
+    Form("取值范围是", "取值范围", r"取值范围(?:是:?|为:?|:)", before=r"", rank=0),
     *(
-        Form("the roots are", mark, mark.replace(" ", r"\s+"), rank=0)
-        for mark in ("roots are", "zeros are", "values are", "domain is", "range is", "根是", "根为", "解得", "域是", "域为")
+        Form("the solutions are", mark, rf"{mark}(?:\s+set)?{_OF}(?:\s+{_IS}|\s*:)", rank=0)
+        for mark in ("solutions", "solution", "roots", "zeros", "values", "domain", "range")
     ),
+    *(Form("根为", mark, mark, rank=0) for mark in ("根是", "根为", "解得", "域是", "域为", "区间是", "区间为")),
     Form("结果是", "结果", r"结果[*\s]*(?:是:?|为:?|等于|[:=])", rank=0),
     *(
-        Form("conclusion", word, rf"{word}(?![a-z])", rank=0, sentence=True, before=r"(?:\A|[\n.!?。！？])\s*\Z")
-        for word in ("so", "thus", "hence", "therefore", "in total", "altogether", "所以", "因此", "故", "综上")
+        Form("conclusion", word, word + (r"(?![a-z])" if word.isascii() else ""), rank=0, sentence=True, before=r"(?:\A|[\n.!?。！？])\s*\Z")
+        for word in ("so", "thus", "hence", "therefore", "in total", "in conclusion", "in summary", "altogether", "所以", "因此", "故", "综上")
     ),
     *(
-        Form("so x =", word, rf"{word}(?![a-z])(?=[^\n.。]{{1,40}}=)", rank=0, before="")
+        Form("so x =", word, word + (r"(?![a-z])" if word.isascii() else "") + r"(?=[^\n.。]{1,40}=)", rank=0,
+             before=r"(?:\A|[^\w\s]|\n)\s*\Z")
         for word in ("so", "thus", "hence", "therefore", "所以", "因此", "故")
     ),
     Form("a last bracket", "[", r"\[(?=[^\[\],\n]{1,80}\](?:\s*(?:cm|m|units?|degrees?|°))?\W*\Z)", closes=r"\]", rank=0,

@@ -64,7 +64,7 @@ def grade(response: str, reference: str, forms: Sequence[Form] = FORMS) -> Outco
 
 def _is_comparable(gold: Answer) -> bool:
     """Whether a reference was read; a sentence, or what is too complex, matches itself alone."""
-    words = re.findall(r"[^\W\d_]+", gold.text)
+    words = re.findall(r"[A-Za-z]+|[\u4e00-\u9fff]{1,4}", gold.text)
     return gold.value is not None or (gold.in_words and len(words) <= MOST_WORDS)
 
 
@@ -76,7 +76,7 @@ def read_reference(reference: str) -> Answer | None:
     text = plain(reference[: LONGEST_REFERENCE + 1])
     if len(text) > LONGEST_REFERENCE or is_placeholder(text):
         return None
-    return read_value(text) or Answer(as_text(text), None)
+    return read_value(text, sentence=True) or Answer(as_text(text), None)
 
 
 def math_answer_reward_fn(

@@ -40,16 +40,19 @@ _CHARACTERS = str.maketrans(
 _TEXT = re.compile(
     r"\\(?:text(?:bf|it|rm|normal|sf|tt)?|math(?:rm|bf|sf|it|tt)|mbox|hbox|operatorname\*?)\s*\{([^{}]*)\}"
 )
+_EQUALS = re.compile("(?<![大小不于])等于")
 _TIMES_TEN = re.compile(r"(?<=[0-9])\s*[xX]\s*(?=10\s*(?:\^|\*\*))")
 _SHORT_WORD = re.compile(rf"(?<![A-Za-z{UPRIGHT}])[A-Za-z]{{1,2}}(?![A-Za-z])")
 
 _SPACING = (
     "quad|qquad|thinspace|displaystyle|textstyle|limits|left|right|middle|[bB]igg?[lr]?|mathstrut|strut"
-    r"|hspace\{[^{}]*\}|bf|rm|it|tiny|small|large|Large|huge"
+    r"|hspace\{[^{}]*\}|color\{[a-z]*\}|bf|rm|it|tiny|small|large|Large|huge"
 )
-SPACE = re.compile(rf"(?:\s|~|\\?\$|\\[,;:!> ()\[\]]|\\(?:{_SPACING})(?![A-Za-z])\.?)+")
+SPACE = re.compile(
+    rf"(?:\s|~|\\?\$|\\[,;:!> ()\[\]]|\\(?:{_SPACING})(?![A-Za-z])\.?|\\(?:begin|end)\{{(?:aligned|align\*?|gathered|split)\}}|&(?==))+"
+)
 _STYLES = (
-    "mathbf|mathit|boldsymbol|bm|vec|hat|bar|mathcal|mathbb|mathscr|boxed|fbox|ensuremath|dot|tilde|widehat"
+    "underline|mathbf|mathit|boldsymbol|bm|vec|hat|bar|mathcal|mathbb|mathscr|boxed|fbox|ensuremath|dot|tilde|widehat"
     r"|overrightarrow|overline(?=\{[A-Za-z]+\})"
 )
 _MATRIX = r"(?P<matrix>[pbB]?matrix|smallmatrix)\}|array\}\s*(?:\{[^{}]*\})?"
@@ -92,7 +95,7 @@ class Token(NamedTuple):
 
 def prepared(text: str) -> str:
     r"""One character for each symbol, and \text{} taken away; its short words are marked."""
-    text = plain(text)
+    text = _EQUALS.sub("=", plain(text))
     if not text.isascii():
         text = _RAISED.sub(_script, text.translate(_CHARACTERS))
     for _ in range(2):  # \text{\textbf{C}}

@@ -14,7 +14,7 @@ Standard library only.
 
 import re
 
-__all__ = ["RESERVED", "UPRIGHT", "is_unit", "is_word", "unit_end"]
+__all__ = ["RESERVED", "UPRIGHT", "is_quantity", "is_unit", "is_word", "unit_end"]
 
 UPRIGHT = "\ue000"  # marks a short word that LaTeX sets upright: the m of 5\text{ m} is no symbol
 
@@ -26,11 +26,12 @@ RESERVED = frozenset(
     " fourth fifth sixth seventh eighth ninth tenth eleventh twelfth twentieth hundredth thousandth millionth"
     " fourths fifths sixths sevenths eighths ninths tenths elevenths twelfths twentieths hundredths thousandths"
     " hundred thousand million billion trillion quadrillion dozen dozens lakh crore"
-    " odd ish below above under zero minimum maximum max min extraneous reject rejected"
+    " doubled tripled halved tens off short debt something unknown probably possibly likely unsure otherwise else tops"
+    " less fail fails odd ish below above under zero minimum maximum max min extraneous reject rejected"
     " binary octal hex hexadecimal wrong incorrect false answer"
     " sqrt cbrt pi sin cos tan cot sec csc sinh cosh tanh asin acos atan arcsin arccos arctan ln log lg exp".split()
 )
-_RESERVED_CHINESE = "不没无未非或和与且及并是为等约到至比吗呢么多余几半来以之左右上下内外间错舍加减乘除的数共兆打成一二两三四五六七八九十百千万亿零"
+_RESERVED_CHINESE = "不没无未非或和与且及并是为等约到至比吗呢么多余几半来以之左右上下内外间错舍加减乘除的数共兆打成折起封头许吧假否一二两三四五六七八九十百千万亿零"
 # They join the words of a unit, never begin it, and a number may follow: 18 eggs over 2 days.
 _JOINTS = frozenset("of in for on at over with from after during across along among".split())
 _DISTRIBUTIVE = frozenset("a an per each every".split())
@@ -45,6 +46,20 @@ _WORDS = frozenset(  # of two or three letters that are no product of symbols
 )
 
 _SHORT = _WORDS | _JOINTS | _DISTRIBUTIVE
+
+# Words that name what is asked for: "the total cost = 18", 最大值为4.
+_QUANTITIES = frozenset(
+    "the a of its x total final sum difference product quotient mean median mode range average value area volume length width"
+    " height depth perimeter circumference radius diameter distance speed velocity time age number count cost price profit"
+    " loss probability slope intercept angle side ratio percentage amount result solution maximum minimum max min largest"
+    " smallest greatest determinant rank limit degree order edge weight mass temperature rate interest tax change remainder"
+    " variance population score".split()
+)
+_QUANTITY_CHINESE = re.compile(
+    r"(?:(?![不没无未非增])[\u4e00-\u9fff]{1,6}的)?(?:[最极][大小高低多少]|总|平均)?"
+    r"(?:值|面积|体积|周长|[长宽高深]度?|边长|半径|直径|距离|速度|时间|年龄|人数|[个次项总余]数|总[价和]|单价|价格|利润|成本|收入|概率|斜率|截距|角度"
+    r"|[和差积商]|平均数|中位数|众数|方差|公差|公比|答案|结果|最大值|最小值)[a-z]?"
+)
 
 _SPACE = r"(?:\s|~|\$|\\[,;:! )\]])*"
 _POWER = r"(?:\s*\^\s*\{?\s*-?[0-9]\s*\}?)?"
@@ -78,6 +93,14 @@ def is_word(word: str) -> bool:
         or name in _ABBREVIATIONS
         or name in RESERVED
         or (len(word) > 1 and name in _SHORT)
+    )
+
+
+def is_quantity(name: str) -> bool:
+    """Whether words name what is asked for, as those before "=" may."""
+    words = name.lower().split()
+    return _QUANTITY_CHINESE.fullmatch(name) is not None or (
+        bool(words) and all(word in _QUANTITIES for word in words)
     )
 
 

@@ -22,20 +22,21 @@ __all__ = ["folded", "plain", "said"]
 # --- Said, not thought ----------------------------------------------------------------------------
 
 _TAG = re.compile(
-    r"<([/|]{0,2}[a-z_:]{4,45}+)\|?>|<(?:unused|ctrl)9[45]>|<\|channel>thought|<channel\|>|\[/?think\]|◁/?think▷",
+    r"<\|channel>thought|<channel\|>|<(?:unused|ctrl)9[45]>|<\s?[/|｜]{0,2}[a-z_:▁\d-]{3,45}+(?:\s[^<>]{0,60})?\s?[|｜]?>"
+    r"|\[/?think\]|◁/?think▷",
     re.IGNORECASE,
 )
 _STEMS = (
-    "think", "thought", "reason", "analysis", "scratchpad", "scratch_pad", "rationale", "reflect", "monologue", "working_out",
+    "think", "thought", "reason", "analysis", "scratch", "rationale", "reflect", "monologue", "working_out", "deliberat", "brainstorm",
 )  # fmt: skip
 LONGEST = 200_000  # characters that are looked at, from the end, where there are such tags
 CHUNK = 10_000
-_MAY_MARK = re.compile(r"<[/|a-zA-Z]")
+_MAY_MARK = re.compile(r"<\s?[/|｜a-zA-Z]|\[/?(?i:think)\]")
 _COMMENT = re.compile(
     r"<!--.*?(?:-->|\Z)|^\[//\]:.*$", re.DOTALL | re.MULTILINE
 )  # no page shows it
 _END_OF_TURN = re.compile(
-    r"(?:\s*(?:<\|[a-z_]{2,20}\|>|</s>|<eos>|<(?:end_of_turn|turn\|)>|<[|｜]end▁of▁sentence[|｜]>))+\s*\Z",
+    r"(?:\s*(?:<\|[a-z_]{2,20}\|>|</s>|<eos>|<(?:end_of_turn|turn\|)>|<[|｜]end▁of▁sentence[|｜]>))+(?:\s*\Z|.*)",
     re.IGNORECASE,
 )
 # Harmony, the format of gpt-oss: channels named analysis, commentary and final.
@@ -58,7 +59,7 @@ def said(response: str) -> str:
         text = _final_channel(text)
     if "<!--" in text or "[//]" in text:
         text = _COMMENT.sub("", text)
-    if not (_MAY_MARK.search(text) or "THINK]" in text or "◁" in text):
+    if not (_MAY_MARK.search(text) or "◁" in text):
         return text
     kept: list[str] = []
     start: int | None = 0
@@ -94,8 +95,12 @@ def _is_thinking(text: str) -> bool:
 @lru_cache(maxsize=256)
 def _mark(tag: str) -> str:
     """Whether a tag "opens" or "closes" a thought, or is none of its marks: ""."""
-    name = tag.lower().strip("<>[]◁▷|")
-    if name in ("unused95", "ctrl95", "channel") or name.startswith(("/", "end_")):
+    name = tag.lower().strip("<>[]◁▷|｜ ").split(" ")[0]
+    if (
+        name in ("unused95", "ctrl95", "channel")
+        or name.startswith(("/", "end_", "end▁"))
+        or name.endswith("_end")
+    ):
         closes = name in ("unused95", "ctrl95", "channel") or any(stem in name for stem in _STEMS)
         return "closes" if closes else ""
     opens = name.startswith(("unused94", "ctrl94")) or any(stem in name for stem in _STEMS)
@@ -123,8 +128,8 @@ _INVISIBLE = (
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff\ud800-\udfff"
 )
 _SPELLING = str.maketrans(
-    "\u3000\u2212\ufe63\u2010\u2011\u2012\u2013\u2044\uffe5‘’ʼ“”İ為個萬億兩點負錯對應該於餘幾還從過間結後選項無數",
-    " ------/¥'''\"\"I为个万亿两点负错对应该于余几还从过间结后选项无数",
+    "\u3000\u2212\ufe63\u2010\u2011\u2012\u2013\u2044\uffe5‘’ʼ“”İ為個萬億兩點負錯對應該於餘幾還從過間結後選項無數終",
+    " ------/¥'''\"\"I为个万亿两点负错对应该于余几还从过间结后选项无数终",
 )
 _PLAIN = {chr(0xFF01 + i): chr(0x21 + i) for i in range(1, 94)}  # but for ！, which is no factorial
 _PLAIN |= {chr(key): chr(other) for key, other in _SPELLING.items()}

@@ -56,7 +56,7 @@ VALUES = ["4", "-4", r"\frac{4}{3}", "4x = 8", "(1, 2)", r"\sqrt{2}"]
 
 @pytest.mark.parametrize(
     "label",
-    ["f(x)", "f'(x)", "g(x + 1)", "P(X=2)", "dy/dx", r"\frac{dy}{dx}", "the total cost", "Cost", "长", "最大值", "x1", r"\max"],
+    ["f(x)", "f'(x)", "g(x + 1)", "P(X=2)", "dy/dx", r"\frac{dy}{dx}", "the total cost", "Cost", "长", "面积", "x1", r"\max"],
 )  # fmt: skip
 def test_a_label_is_a_name(label: str) -> None:
     assert read(f"{label} = 4/3") == Op("=", (label, Fraction(4, 3)))
@@ -88,7 +88,7 @@ def test_a_condition_is_read_and_dropped(value: str, condition: str) -> None:
 
 
 def test_a_condition_may_come_first() -> None:
-    assert read("当x=5时，最大值为4") == Op("=", ("最大值", Fraction(4)))
+    assert read("当x=5时，最大值为4") == Fraction(4)
     assert read("when x = 5, 4") == 4
 
 
