@@ -37,11 +37,11 @@ import httpx2
 from openai import AsyncOpenAI, BadRequestError
 
 from examples.generative.agreement import Agreement, agreement
-from examples.generative.answers import decide
 from examples.generative.deep_research_judge import Judge
-from examples.generative.normalise import words
 from examples.generative.prompts import quote
 from examples.generative.reply_cache import ReplyCache
+from examples.generative.rules import decide
+from examples.generative.tokens import tokens
 from examples.shared.outcome import Outcome
 
 SYSTEMS = ("fid", "gpt35", "chatgpt", "gpt4", "newbing")
@@ -70,7 +70,7 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 
 def normalised(text: str) -> str:
-    return " ".join(word.text for word in words(text).tokens)
+    return " ".join(token.text for token in tokens(text))
 
 
 # --- Against people --------------------------------------------------------------------------------

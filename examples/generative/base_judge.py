@@ -16,9 +16,9 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from ..shared.outcome import Abstained, Outcome, Reason
-from .answers import decide, final_answer
 from .canaries import Canary, CanaryFailure, make_canaries, make_decoys
 from .prompts import ENGLISH, Prompt
+from .rules import decide, final_answer
 
 __all__ = ["BaseJudge", "Item", "Reply"]
 
@@ -47,6 +47,8 @@ class BaseJudge(ABC):
         max_characters: of the final answer; a longer one is `too_complex` and scores 0.0. It is
             also the limit for a question and its references. Nothing is ever cut.
         min_confidence: from 0 to 1; a verdict below it abstains with `judge_unsure`.
+        rules: accept by rule what needs no model; without, every answer is asked. What answers
+            nothing scores 0.0 either way.
         decoys: what the model accepts, it is asked again with so many wrong references in place
             of the right ones; accepted there too, it abstains with `judge_unsure`.
 
@@ -60,6 +62,7 @@ class BaseJudge(ABC):
         max_characters: int = 20_000,
         min_confidence: float = 0.0,
         decoys: int = 3,
+        rules: bool = True,
     ) -> None:
         if not 0 <= min_confidence <= 1:
             raise ValueError(f"min_confidence must be from 0 to 1, not {min_confidence}")
@@ -67,6 +70,7 @@ class BaseJudge(ABC):
         self.max_characters = max_characters
         self.min_confidence = min_confidence
         self.decoys = decoys
+        self.rules = rules
         self.counts: Counter[Reason] = Counter()
 
     async def grade(self, question: str, response: str, reference: str | Sequence[str]) -> Outcome:
@@ -197,7 +201,8 @@ class BaseJudge(ABC):
                 Reason.TOO_COMPLEX,
                 f"the answer has {len(answer):,} characters, over {self.max_characters:,}",
             )
-        return decide(item.question, item.response, references)
+        outcome = decide(item.question, item.response, references)
+        return None if outcome and outcome.score and not self.rules else outcome
 
 
 def _references(item: Item) -> list[str]:

@@ -43,11 +43,22 @@ def honest(user: str) -> bool:
 # --- Law 1: the policy's doing scores, the machinery's abstains ---------------------------------
 
 
-@pytest.mark.parametrize("response", ["", " \n", "...", "<answer></answer>", "<think>Danube"])
+@pytest.mark.parametrize(
+    "response", ["", " \n", "...", ":", "答案是", "<answer></answer>", "<think>Danube"]
+)
 def test_no_answer_scores_zero_unasked(scripted: Scripted, response: str) -> None:
     judge = scripted(lambda _: True)
     assert grade(judge, response) == Outcome(0.0, Reason.NO_ANSWER, grade(judge, response).detail)
     assert judge.asked == []
+
+
+def test_without_rules_every_answer_is_asked(scripted: Scripted) -> None:
+    with_rules = scripted(lambda _: False)
+    assert grade(with_rules, "The Danube.").score == 1.0
+    assert with_rules.asked == []
+    without = scripted(lambda _: False, rules=False)
+    assert grade(without, "The Danube.") == Outcome(0.0, Reason.WRONG, "judge")
+    assert grade(without, "").reason is Reason.NO_ANSWER
 
 
 def test_an_answer_over_the_budget_scores_zero_unasked(scripted: Scripted) -> None:
@@ -128,7 +139,7 @@ def test_every_response_is_counted_by_reason(scripted: Scripted) -> None:
         return "waltz" in user
 
     judge = scripted(verdict)
-    responses = [OPEN, "The Danube", "?", "The river that was lost", "The river of the kings"]
+    responses = [OPEN, "The Danube", "...", "The river that was lost", "The river of the kings"]
     asyncio.run(judge.grade_batch([Item(QUESTION, r, "Danube") for r in responses], canaries=0))
     assert judge.counts == {
         Reason.CORRECT: 2,

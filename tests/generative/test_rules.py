@@ -16,9 +16,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from examples.generative.answers import decide, final_answer
-from examples.generative.normalise import visible, words
+from examples.generative.rules import decide, final_answer
 from examples.shared.outcome import Reason
+from examples.shared.text import plain
 
 HERE = Path(__file__).parent
 CASES: list[dict[str, Any]] = [
@@ -72,7 +72,7 @@ def test_both_languages_and_every_verdict_are_covered() -> None:
         ("  Paris \n", "Paris"),
         ("<think>Lyon?</think> Paris", "Paris"),
         ("Lyon?</think>Paris", "Paris"),
-        ("<think>a</think>b<think>c</think> d", "d"),
+        ("<think>a</think>b<think>c</think> d", "b\n d"),
         ("<answer>Paris</answer>", "Paris"),
         ("So: <ANSWER>\nParis\n</Answer> Done.", "Paris"),
         ("<answer>Lyon</answer> no, <answer>Paris</answer>", "Paris"),
@@ -88,7 +88,7 @@ def test_both_languages_and_every_verdict_are_covered() -> None:
         (" \n\t", None),
         ("<think>", None),
         ("<think>It is Paris", None),
-        ("<think>a</think>b<think>c", None),
+        ("<think>a</think>b<think>c", "b"),
         ("<answer>Par", None),
         ("<think>a</think><answer>Par", None),
         ("<think>a</think>", None),
@@ -143,9 +143,9 @@ def test_a_broken_reference_never_makes_an_answer_right_or_wrong(references: lis
 
 
 def test_a_sign_that_names_nothing_is_left_to_the_judge() -> None:
-    for reference in ("yes", "no", "bang"):
-        assert decide("Which sign is it?", "!", [reference]) is None
-        assert decide(QUESTION, "!", ["?", reference]) is None
+    for reference in ("plus", "no", "the sign for addition"):
+        assert decide("Which sign is it?", "+", [reference]) is None
+        assert decide(QUESTION, "+", ["?", reference]) is None
 
 
 def test_a_wrong_answer_is_left_to_the_judge() -> None:
@@ -184,7 +184,7 @@ def test_decisions_do_not_depend_on_order_or_thread() -> None:
 def test_decisions_do_not_depend_on_the_hash_seed() -> None:
     code = (
         "import json, sys\n"
-        "from examples.generative.answers import decide\n"
+        "from examples.generative.rules import decide\n"
         "cases = [json.loads(line) for line in open(sys.argv[1], encoding='utf-8')][::5]\n"
         "print([str(decide(c['question'], c['response'], c['references'])) for c in cases])"
     )
@@ -212,7 +212,7 @@ def test_the_order_of_aliases_does_not_matter(case: dict[str, Any]) -> None:
 INVISIBLE = (
     "\u200b\u200c\u200d\u2060\ufeff\u00ad\u202e\u202c\ufe0f\u3164\u115f\U000e0041\U000e0100\x00"
 )
-TAG = re.compile(r"<[^<>]*>")
+TAG = re.compile(r"<\|(?:channel|start)\|>[a-z]+|<[^<>]*>")
 
 
 def _outside_tags(text: str, change: Any) -> str:
@@ -265,8 +265,8 @@ def test_case_never_turns_right_into_no_answer(case: dict[str, Any]) -> None:
 
 @given(st.text(max_size=200), st.text(max_size=60))
 def test_a_reference_answers_its_own_question(question: str, reference: str) -> None:
-    assume("<" not in visible(reference))  # tags are for final_answer
-    assume(words(reference.strip()).key)
+    assume(any(c.isalnum() for c in plain(reference)))
+    assume(final_answer(reference) == reference.strip())  # no tags, no thought
     assert score(question, reference, [reference]) == 1.0
     assert score(question, f"<think>x</think>\n<answer> {reference} </answer>", [reference]) == 1.0
 
@@ -399,24 +399,46 @@ SHARED = HERE.parent.parent.parent / "shared" / "data"
 SYSTEMS = ("fid", "gpt35", "chatgpt", "gpt4", "newbing")
 
 
+# Accepted by rule, wrong by label, and read again: the label is wrong, or stricter than the question.
+STRICT_LABELS = {
+    "Harper Seven, born in 2011, is whose daughter?": "David and Victoria Beckham",
+    "The songs I got Life and Aquarius come from which musical?": "Hair",
+    "The Clore Gallery at Tate Britain was built to house which painter's works?": "Turner",
+    "What was Billy Connolly's only No. 1 hit?": "Divorce",
+    "The Sun Woman provides the first light of dawn in which people’s mythology?": "Aboriginal",
+    "What is the name of the sidekick of cartoon superhero DangerMouse?": "Penfold",
+    "What was the name of Gary Puckett's backing group?": "Union Gap",
+}
+
+
 @pytest.mark.parametrize("half", [0, 1], ids=["developed-on", "held-out"])
 def test_answers_of_five_systems(half: int) -> None:
-    """TriviaQA with human labels: what is decided is decided as people did, 99 times in 100."""
+    """TriviaQA with human labels: half is decided, and of 2,000 accepted at most one is wrong."""
     path = SHARED / "evouna_tq.json"
     if not path.exists():
         pytest.skip(f"{path} is absent")
     rows = [r for r in json.loads(path.read_text(encoding="utf-8"))[half::2] if not r["improper"]]
-    agreed = decided = total = 0
+    total = decided = 0
+    wrong = []
     for row in rows:
         gold = row["golden_answer"]
-        references = [gold, *gold.split("/")]
         for system in SYSTEMS:
-            measured = score(row["question"], row[f"answer_{system}"], references)
+            measured = score(row["question"], row[f"answer_{system}"], [gold, *gold.split("/")])
             total += 1
             decided += measured is not None
-            agreed += measured == float(row[f"judge_{system}"])
-    assert agreed / decided >= 0.99
+            if measured is not None and measured != float(row[f"judge_{system}"]):
+                wrong.append((row["question"], row[f"answer_{system}"]))
+    unknown = [w for w in wrong if STRICT_LABELS.get(w[0], "not in it") not in w[1]]
+    assert len(unknown) <= decided / 2000, unknown
+    assert len(wrong) <= decided / 500
     assert decided / total >= 0.5
+
+
+def test_no_attack_is_right_by_rule() -> None:
+    path = HERE.parent.parent / "examples" / "generative" / "red_team.jsonl"
+    for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+        references = [row["reference"]] if isinstance(row["reference"], str) else row["reference"]
+        assert score(row["question"], row["response"], references) != 1.0, row
 
 
 @pytest.mark.parametrize("question", ["What is the capital?", "英国的首都叫什么？"])
