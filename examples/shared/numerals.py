@@ -80,6 +80,8 @@ def value(m: re.Match[str]) -> Fraction | None:
 
 def chinese_number(text: str) -> Fraction | None:
     """Read 一百零五, 3万5千, 三点五, 一百二 (120), 二〇二四; None for what is no single number, as 七八十."""
+    if not text:
+        return None
     if len(text) > 2 and set(text) <= _DIGITS.keys() and {"零", "〇"} & set(text):
         return Fraction("".join(str(_DIGITS[c]) for c in text))  # digit by digit
     whole, _, decimals = text.partition("点")
