@@ -107,8 +107,6 @@ def against_people(path: Path, sample: int, model: list[str]) -> None:
         len(labels),
     )
     _row("rules, where they decide", agreement(labels, scores), len(labels))
-    _row("rules, accepted", agreement(labels, [s if s else None for s in scores]), len(labels))
-    _row("rules, rejected", agreement(labels, [s if s == 0 else None for s in scores]), len(labels))
     filled = [s if s is not None else c for s, c in zip(scores, contained, strict=True)]
     _row("rules, then containment", agreement(labels, filled), len(labels))
     print(f"\nrules: {rate:,.0f} answers a second")
