@@ -94,7 +94,7 @@ class Judge(BaseJudge):
             `asyncio.run`, the judge opens its own. It cannot where the client has an
             `http_client` of yours: then keep to one loop.
         model: the name that the server knows.
-        prompt, max_characters, min_confidence, decoys: as in `BaseJudge`.
+        prompt, max_characters, min_confidence, decoys, rules: as in `BaseJudge`.
         votes: how many times each question is asked, an odd number; more than half of the votes
             must agree, and the share that does is the confidence. Needs a `temperature`.
         temperature: of the votes; 0 takes the likeliest reply.
@@ -128,6 +128,7 @@ class Judge(BaseJudge):
         max_characters: int = 20_000,
         min_confidence: float = 0.0,
         decoys: int = 3,
+        rules: bool = True,
         votes: int = 1,
         temperature: float = 0.0,
         tries: int = 3,
@@ -141,7 +142,7 @@ class Judge(BaseJudge):
         cache: ReplyCache | str | Path | None = None,
         extra_body: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(prompt, max_characters, min_confidence, decoys)
+        super().__init__(prompt, max_characters, min_confidence, decoys, rules)
         if votes < 1 or votes % 2 == 0:
             raise ValueError(f"votes must be odd, so that they can decide, not {votes}")
         if votes > 1 and temperature <= 0:

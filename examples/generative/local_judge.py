@@ -39,7 +39,7 @@ class LocalJudge(BaseJudge):
     Args:
         model: of any type with a chat template; it is put into evaluation mode.
         tokenizer: the model's.
-        options: `prompt`, `max_characters`, `min_confidence`, `decoys`, as in `BaseJudge`.
+        options: `prompt`, `max_characters`, `min_confidence`, `decoys`, `rules`, as in `BaseJudge`.
     """
 
     def __init__(

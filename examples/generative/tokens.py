@@ -54,8 +54,8 @@ _SPELLING = {"&": "and", "%": "percent", "$": "dollar", "£": "pound", "€": "e
 _ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
 _ONES += " fifteen sixteen seventeen eighteen nineteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_VALUES = {w: n for n, w in enumerate(_ONES.split())}
-_VALUES |= {w: 10 * n for n, w in enumerate(_TENS.split(), 2)}
+_VALUES = {w: Fraction(n) for n, w in enumerate(_ONES.split())}
+_VALUES |= {w: Fraction(10 * n) for n, w in enumerate(_TENS.split(), 2)}
 _SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9}
 _DIGITS = "零一二三四五六七八九"
 _NUMERAL = re.compile(f"[{_DIGITS}〇两十百万亿]|千(?![克米瓦])")  # 三千米 is 3 km
@@ -100,11 +100,14 @@ def key(read: Iterable[Token]) -> str:
 def _joined(read: list[Token]) -> list[Token]:
     """Join spelt numbers and Chinese dates, put a currency behind its amount, drop "the"."""
     joined: list[Token] = []
-    i = 0
+    i, gap = 0, ""
     while i < len(read):
         token, i = _number(read, i)
+        token = token._replace(before=gap + token.before)
+        gap = ""
         last = joined[-1] if joined and not token.before else Token("", "", "")
         if token.text == "the" and len(read) > 1:
+            gap = token.before + (token.raw if token.raw[0] == "T" else "")  # ". The"
             continue
         if token.text in "年月日号" and re.fullmatch("[0-9]{1,4}", last.text):
             unit = {"年": "", "月": "month ", "日": "day ", "号": "day "}[token.text]
@@ -130,31 +133,18 @@ def _number(read: list[Token], i: int) -> tuple[Token, int]:
         one_by_one = len(text) > 2 and set(text) <= set(_DIGITS)  # 一九四五
         digits = "".join(str(_DIGITS.index(c)) for c in text) if one_by_one else ""
         value = Fraction(digits) if digits else chinese_number(text)
-        if value is not None:
-            return first._replace(text=str(value), kind="number"), end
-        return first, i + 1
-    total, section, room, end = Fraction(0), Fraction(0), 100, i
-    if (
-        first.kind == "number"
-        and re.fullmatch(r"[0-9]{1,15}(\.[0-9]+)?", first.text)
-        and read[i + 1 : i + 2]
-        and read[i + 1].text in _SCALES
-    ):
-        section, room, end = Fraction(first.text), 0, i + 1  # 3.5 million
-    while end < len(read) and (end == i or read[end].before in (" ", "-", "")):
-        text = read[end].text
-        if _VALUES.get(text, 100) < room and read[end].kind == "word":
-            section, room = section + _VALUES[text], 10 if _VALUES[text] >= 20 else 0
-        elif text in _SCALES and end > i:
-            section, room = section * _SCALES[text], 100
-            if text != "hundred":
-                total, section = total + section, Fraction(0)
-        elif text != "and" or end == i or read[end - 1].text not in _SCALES:
-            break
-        end += 1
-    end -= end > i and read[end - 1].text == "and"
+        if value is None:  # 七八十 is one token, and no number
+            return first._replace(text=text, kind="cjk"), end
+        return first._replace(text=str(value), kind="number"), end
+    following = read[i + 1].text if i + 1 < len(read) else ""
+    value = _VALUES.get(first.text)
+    end = i + 1
+    if first.kind == "number" and following in _SCALES and len(first.text) < 15:  # 3.5 million
+        value = Fraction(first.text)
+    elif value is not None and value >= 20 and 0 < _VALUES.get(following, 0) < 10:
+        value, end = value + _VALUES[following], i + 2
+    while value is not None and end < len(read) and read[end].text in _SCALES:
+        value, end = value * _SCALES[read[end].text], end + 1
     return (
-        (first, i + 1)
-        if end == i
-        else (first._replace(text=str(total + section), kind="number"), end)
+        (first, i + 1) if value is None else (first._replace(text=str(value), kind="number"), end)
     )

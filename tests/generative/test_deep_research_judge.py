@@ -73,6 +73,11 @@ def test_what_the_rules_decide_never_reaches_the_server(faulty: str) -> None:
     assert stats(faulty)["requests"] == 0
 
 
+def test_without_rules_the_server_hears_every_answer(faulty: str) -> None:
+    assert grade(faulty, "ok", "Sesame.", rules=False).score == 0.0  # its verdict is another
+    assert stats(faulty)["requests"] == 1
+
+
 @pytest.mark.parametrize("step", ["429", "500", "503", "reset", "truncated", "html", "schema"])
 def test_what_may_pass_is_tried_again(faulty: str, step: str) -> None:
     assert grade(faulty, f"{step} ok").score == 1.0

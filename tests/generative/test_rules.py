@@ -401,7 +401,6 @@ SYSTEMS = ("fid", "gpt35", "chatgpt", "gpt4", "newbing")
 
 # Accepted by rule, wrong by label, and read again: the label is wrong, or stricter than the question.
 STRICT_LABELS = {
-    "Harper Seven, born in 2011, is whose daughter?": "David and Victoria Beckham",
     "The songs I got Life and Aquarius come from which musical?": "Hair",
     "The Clore Gallery at Tate Britain was built to house which painter's works?": "Turner",
     "What was Billy Connolly's only No. 1 hit?": "Divorce",
