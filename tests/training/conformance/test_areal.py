@@ -67,6 +67,10 @@ def grade(response: str, reference: str) -> Outcome:
     return gsm8k_grade(response, reference)
 
 
+def equal_grade(response: str, reference: str) -> Outcome:
+    return Outcome(1.0, Reason.CORRECT) if response == "72" else Outcome(0.0, Reason.WRONG)
+
+
 def broken_grade(response: str, reference: str) -> Outcome:
     raise ZeroDivisionError("a bug in the grader")
 
@@ -211,9 +215,8 @@ def test_areals_workflow_trains_on_the_graders_scores(
 
 def test_the_end_token_is_no_part_of_the_response(engine: Any, tokenizer: Any) -> None:
     """AReaL decodes it with the rest."""
-    assert gsm8k_grade("72<|im_end|>", "72").score == 0.0
     batch = engine("72<|im_end|>").rollout_batch(
-        [ROW], RLVRWorkflow, options(tokenizer, areal_reward_fn(grade))
+        [ROW], RLVRWorkflow, options(tokenizer, areal_reward_fn(equal_grade))
     )
     assert rewards(batch) == [[1.0]]
 
