@@ -17,8 +17,9 @@ a doubt or an attack looks like, and a language that is not known here is left t
 A reference stands where the question word was if what leads to it (`_Reading.lead`) and what
 follows (`_Reading.next`) can do so there alone, and if the other words stand in the question's
 order, of which one part may be moved: "In 1969, who ..." and "... in 1969". Two allowances are for
-longer questions in English: one word in `NEW` that are kept may be new, away from the reference
-and from the verb; and where `KEPT` are, sentences may follow that explain. Standard library only.
+longer questions in English: for every `NEW` words that are kept one may be new, and for every two a
+name, away from the reference and from the verb; and where `KEPT` are, sentences may follow that
+explain. Standard library only.
 """
 
 import re

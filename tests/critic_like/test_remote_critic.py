@@ -318,12 +318,13 @@ def test_a_slow_server_abstains_at_the_deadline(slow: Callable[[Any], None]) -> 
         assert outcome.reason is Reason.JUDGE_UNREACHABLE
 
 
-def test_a_server_that_never_accepts_abstains_at_the_deadline() -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])  # with https, it is the handshake
+def test_a_server_that_never_answers_abstains_at_the_deadline(scheme: str) -> None:
     with closing(create_server(("127.0.0.1", 0))) as listening:
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        url = f"{scheme}://127.0.0.1:{listening.getsockname()[1]}"
         start = time.monotonic()
-        outcome = only(score(url, [TEA], timeout_seconds=0.3))
-        assert time.monotonic() - start < 3
+        outcome = only(score(url, [TEA], timeout_seconds=0.5))
+        assert time.monotonic() - start < 10
         assert outcome.reason is Reason.JUDGE_UNREACHABLE
 
 
@@ -381,15 +382,6 @@ def test_a_slow_resolver_abstains_at_the_deadline(
         assert_no_thread_stays(before)
         assert len(asked) == 1
         assert not scripted.seen  # nothing is sent for a call that is over
-
-
-def test_a_silent_handshake_abstains_at_the_deadline() -> None:
-    with closing(create_server(("127.0.0.1", 0))) as listening:
-        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
-        start = time.monotonic()
-        outcome = only(score(url, [TEA], timeout_seconds=0.5))
-        assert time.monotonic() - start < 10
-        assert outcome.reason is Reason.JUDGE_UNREACHABLE
 
 
 @pytest.mark.parametrize(
